@@ -1,0 +1,18 @@
+-- The sales as shoppers see them, with the time of the database that their status is judged by: at most 500, those that
+-- end last first. now_at is the same in every row.
+create or replace function flashsale.list_sales()
+returns table (
+    flash_sale_id uuid, product_id uuid, name text, description text, price_in_cent integer,
+    quantity integer, sold integer, start_date timestamptz, end_date timestamptz, now_at timestamptz
+)
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+    select s.flash_sale_id, s.product_id, p.name, p.description, p.price_in_cent,
+        s.quantity, s.sold, s.start_date, s.end_date, t.now_at
+    from (select clock_timestamp() as now_at) t
+    cross join flashsale.flash_sales s
+    join flashsale.products p on p.product_id = s.product_id
+    order by s.end_date desc, s.flash_sale_id
+    limit 500
+$$;

@@ -1,0 +1,92 @@
+-- Accepts a batch of purchase requests of one product: an in-progress order and its queue message for each, in one
+-- transaction with the caller's COMMIT. Calling it again with the same order ids changes nothing and answers the same,
+-- which is how a COMMIT whose reply was lost is resolved.
+-- Hazards: rows are inserted in the order of user_id, so that two batches naming the same users cannot deadlock. The
+-- planner is held to index look-ups, because a plan made while orders was empty would otherwise outlive its truth.
+create or replace function flashsale.place_orders(
+    p_product_id uuid,
+    p_order_ids uuid[],
+    p_user_ids uuid[],
+    p_reserved_tokens text[],
+    p_idempotency_keys text[]
+) returns table (ordinal integer, outcome text, order_id uuid)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+    v_now      constant timestamptz := clock_timestamp();
+    v_sale     flashsale.flash_sales;
+    v_refusal  text;
+    v_messages jsonb[];
+begin
+    select * into v_sale
+    from flashsale.flash_sales s
+    where s.product_id = p_product_id and s.start_date <= v_now and v_now < s.end_date;
+
+    if not found then
+        v_refusal := flashsale.refusal_outside_window(p_product_id, v_now);
+    elsif v_sale.sold >= v_sale.quantity then
+        v_refusal := 'sold_out';
+    else
+        with requested as (
+            select distinct on (r.user_id) r.order_id, r.user_id, r.reserved_token, r.idempotency_key
+            from unnest(p_order_ids, p_user_ids, p_reserved_tokens, p_idempotency_keys) with ordinality
+                as r (order_id, user_id, reserved_token, idempotency_key, ordinal)
+            order by r.user_id, r.ordinal
+        ),
+        placed as (
+            insert into flashsale.orders
+                (order_id, product_id, user_id, flash_sale_id, accepted_at, reserved_token, idempotency_key)
+            select r.order_id, p_product_id, r.user_id, v_sale.flash_sale_id, v_now, r.reserved_token, r.idempotency_key
+            from requested r
+            join flashsale.users u on u.user_id = r.user_id
+            where u.disabled_at is null
+            order by r.user_id
+            on conflict do nothing
+            returning order_id, user_id
+        )
+        select array_agg(jsonb_build_object(
+            'order_id', p.order_id, 'user_id', p.user_id,
+            'product_id', p_product_id, 'flash_sale_id', v_sale.flash_sale_id
+        ) order by p.order_id)
+        into v_messages
+        from placed p;
+
+        if v_messages is not null then
+            perform pgmq.send_batch('purchases', v_messages);
+        end if;
+    end if;
+
+    -- A new statement, so a new snapshot: it sees the orders that made the insert above step aside.
+    return query
+    select
+        r.ordinal::integer,
+        case
+            when live.status = 'in_progress' then 'in_progress'
+            when live.idempotency_key = r.idempotency_key then 'success'
+            when live.status = 'success' then 'already_purchased'
+            when mine.order_id is not null then 'in_progress'  -- accepted by a call whose reply was lost, failed since
+            when v_refusal is not null then v_refusal
+            when exists (
+                select from flashsale.users u where u.user_id = r.user_id and u.disabled_at is null
+            ) then 'sold_out'  -- the order it met has just failed: there was no unit left
+            else 'unknown_user'
+        end,
+        coalesce(live.order_id, mine.order_id)
+    from unnest(p_order_ids, p_user_ids, p_idempotency_keys) with ordinality
+        as r (order_id, user_id, idempotency_key, ordinal)
+    left join flashsale.orders live
+        on live.product_id = p_product_id and live.user_id = r.user_id and live.failure_reason is null
+    left join flashsale.orders mine
+        on mine.order_id = r.order_id
+    order by r.ordinal;
+end
+$$;
+
+comment on function flashsale.place_orders is
+    'outcome is in_progress, success, already_purchased, sold_out, sale_not_started, sale_ended, product_not_found '
+    'or unknown_user; order_id is the live order of that user, null with a refusal';

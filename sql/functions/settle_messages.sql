@@ -1,0 +1,89 @@
+-- Decides the orders that a batch of messages is about, and says so on the channel flashsale_outcomes.
+-- Hazards: the rows of the sales are locked first and in the order of their ids; only then are the orders read, so two
+-- workers holding two deliveries of one order decide it once. A message that names no order is set aside in
+-- purchases_dead within the same transaction and does not hold up its batch.
+create or replace function flashsale.settle_messages(p_messages pgmq.message_record[])
+returns table (messages integer, succeeded integer, failed integer, duplicates integer, dead_lettered integer)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_msg_ids   bigint[];
+    v_order_ids uuid[];
+    v_sale_ids  uuid[];
+    v_settled   flashsale.orders[];
+    v_succeeded integer;
+    v_dead      integer;
+begin
+    -- The case guards the cast: SQL promises no order between a where clause and a select list.
+    select array_agg(d.msg_id order by d.msg_id), array_agg(d.order_id order by d.msg_id)
+    into v_msg_ids, v_order_ids
+    from (
+        select m.msg_id, case when flashsale.is_uuid(m.message ->> 'order_id')
+            then (m.message ->> 'order_id')::uuid end as order_id
+        from unnest(p_messages) m
+    ) d
+    where d.order_id is not null;
+
+    select array_agg(distinct o.flash_sale_id) into v_sale_ids
+    from unnest(v_order_ids) d (order_id)
+    join flashsale.orders o on o.order_id = d.order_id;
+
+    perform from flashsale.flash_sales s
+    where s.flash_sale_id = any (v_sale_ids)
+    order by s.flash_sale_id
+    for no key update;
+
+    with delivered as (
+        select d.order_id, min(d.msg_id) as msg_id
+        from unnest(v_order_ids, v_msg_ids) as d (order_id, msg_id)
+        group by d.order_id
+    ),
+    waiting as (
+        select
+            o.order_id,
+            row_number() over (partition by o.flash_sale_id order by d.msg_id) <= s.quantity - s.sold as wins
+        from delivered d
+        join flashsale.orders o on o.order_id = d.order_id
+        join flashsale.flash_sales s on s.flash_sale_id = o.flash_sale_id
+        where o.status = 'in_progress'
+    ),
+    settled as (
+        update flashsale.orders o
+        set
+            status = case when w.wins then 'success' else 'failed' end,
+            failure_reason = case when not w.wins then 'sold_out' end,
+            settled_at = clock_timestamp()
+        from waiting w
+        where o.order_id = w.order_id
+        returning o.*
+    ),
+    counted as (
+        update flashsale.flash_sales s
+        set sold = s.sold + n.units
+        from (
+            select t.flash_sale_id, count(*)::integer as units
+            from settled t where t.status = 'success' group by t.flash_sale_id
+        ) n
+        where s.flash_sale_id = n.flash_sale_id
+        returning n.units
+    )
+    select
+        (select array_agg(t::flashsale.orders) from settled t),
+        (select coalesce(sum(c.units), 0) from counted c)
+    into v_settled, v_succeeded;
+
+    v_dead := flashsale.dead_letter_unknown_orders(p_messages);
+    perform flashsale.notify_outcomes(v_settled);
+
+    messages := cardinality(p_messages);
+    succeeded := v_succeeded;
+    failed := coalesce(cardinality(v_settled), 0) - v_succeeded;
+    dead_lettered := v_dead;
+    duplicates := messages - succeeded - failed - dead_lettered;
+    insert into flashsale.settled_batches (messages, succeeded, failed, duplicates, dead_lettered)
+    values (messages, succeeded, failed, duplicates, dead_lettered);
+    return next;
+end
+$$;
