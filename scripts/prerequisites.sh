@@ -1,0 +1,45 @@
+# Sourced by the other scripts: messages, and what they need to find. Not to be run.
+# shellcheck shell=bash
+
+say() { printf '%s\n' "$*"; }
+
+# die <sentence>: says what is missing and ends the script.
+die() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# need <program> <what to do>: ends the script with one sentence when the program is missing.
+need() {
+  command -v "$1" >/dev/null 2>&1 || die "$1 is missing: $2."
+}
+
+# rustup puts cargo where a non-login shell does not look.
+if ! command -v cargo >/dev/null 2>&1 && [[ -x ${CARGO_HOME:-$HOME/.cargo}/bin/cargo ]]; then
+  PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+fi
+
+# Prints the folder of the newest PostgreSQL server (15 or newer) the system has; fails when there is none. The same
+# places as src/embedded/binaries.rs.
+system_postgres_bin_dir() {
+  local dir major best='' best_major=14
+  if [[ -n ${PG_BIN_DIR:-} ]]; then
+    printf '%s\n' "$PG_BIN_DIR"
+    return
+  fi
+  for dir in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql@*/bin \
+    /usr/local/opt/postgresql@*/bin; do
+    [[ -x $dir/postgres && -x $dir/initdb ]] || continue
+    major=$(sed -E 's/.*[^0-9]([0-9]+)(\.[0-9]+)?\/bin$/\1/' <<<"$dir")
+    if [[ $major =~ ^[0-9]+$ ]] && ((major > best_major)); then
+      best=$dir best_major=$major
+    fi
+  done
+  [[ -n $best ]] && printf '%s\n' "$best"
+}
+
+# Ends the script with one sentence when the Rust code cannot be built here.
+need_build_tools() {
+  need cargo 'install Rust with rustup, see https://rustup.rs'
+  need cc 'install a C compiler (Debian: apt-get install build-essential)'
+}

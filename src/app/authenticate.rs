@@ -1,0 +1,81 @@
+//! Users: signing up and signing in.
+
+use uuid::Uuid;
+
+use super::Unavailable;
+use super::passwords::Passwords;
+use crate::db::{Database, DbError};
+use crate::domain::{Email, Password, UserId};
+
+/// Why a user was not registered.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateUserError {
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Registers a user.
+///
+/// # Errors
+/// [`CreateUserError`].
+pub async fn create_user(
+    database: &Database,
+    passwords: &Passwords,
+    email: &Email,
+    password: Password,
+    is_administrator: bool,
+) -> Result<UserId, CreateUserError> {
+    let hash = passwords.hash(password).await?;
+    let user_id = Uuid::now_v7();
+    match database.create_user(user_id, email, &hash, is_administrator).await {
+        Ok(()) => Ok(user_id),
+        Err(error) if error.constraint() == Some("email_taken_once") => Err(CreateUserError::EmailTaken),
+        Err(error) => Err(Unavailable::from(error).into()),
+    }
+}
+
+/// The user whose e-mail address and password these are; `None` for an unknown address as for a wrong password, after
+/// the same time.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn authenticate(
+    database: &Database,
+    passwords: &Passwords,
+    email: &Email,
+    password: Password,
+) -> Result<Option<UserId>, Unavailable> {
+    let user = database.find_user_by_email(email).await?;
+    let (user_id, stored) = user.map(|user| (user.user_id, user.password_hash)).unzip();
+    let matches = passwords.verify(password, stored).await?;
+    Ok(user_id.filter(|_| matches))
+}
+
+/// Creates an administrator unless a user with this address exists; answers whether one was created.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn ensure_administrator(
+    database: &Database,
+    passwords: &Passwords,
+    email: &Email,
+    password: Password,
+) -> Result<bool, Unavailable> {
+    if database.find_user_by_email(email).await?.is_some() {
+        return Ok(false);
+    }
+    match create_user(database, passwords, email, password, true).await {
+        Ok(_) => Ok(true),
+        // Somebody else was faster, or the user is disabled.
+        Err(CreateUserError::EmailTaken) => Ok(false),
+        Err(CreateUserError::Unavailable(error)) => Err(error),
+    }
+}
+
+impl From<DbError> for CreateUserError {
+    fn from(error: DbError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}

@@ -1,0 +1,209 @@
+//! What an API process does besides answering: it follows the database, so that what it holds in memory is fresh and
+//! what it hears reaches those who wait.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use metrics::gauge;
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::outcomes::Outcomes;
+use super::place_order::Purchases;
+use super::reconcile_gate::{GateReconciler, sales_with_gate};
+use super::sale_board::SaleBoard;
+use super::sessions::Sessions;
+use super::settle_orders::Outage;
+use crate::config::intervals;
+use crate::db::{self, Database, DbError, Notification};
+use crate::domain::SaleSnapshot;
+use crate::gate::TokenGate;
+
+/// Orders asked for by one sweep.
+const SWEEP_MAX: usize = 5000;
+
+/// What follows, and what is kept fresh.
+pub struct Follower {
+    pub database: Database,
+    pub board: Arc<SaleBoard>,
+    pub gate: Arc<TokenGate>,
+    pub outcomes: Arc<Outcomes>,
+    pub purchases: Arc<Purchases>,
+    pub sessions: Arc<Sessions>,
+}
+
+impl Follower {
+    /// Follows until `stopping`. `url` is where to listen.
+    pub async fn follow_until(self, stopping: CancellationToken, url: String) {
+        let (announce, announced) = mpsc::channel(1024);
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = listen_for_ever(&url, &announce) => {}
+            () = self.keep_fresh(announced) => {}
+        }
+    }
+
+    async fn keep_fresh(&self, mut announced: mpsc::Receiver<Notification>) {
+        let mut board = ticker(intervals::BOARD_REFRESH);
+        let mut sweep = ticker(intervals::OUTCOME_SWEEP);
+        let mut reconcile = ticker(intervals::RECONCILE);
+        let mut reconciler = GateReconciler::default();
+        let mut outage = Outage::default();
+        loop {
+            let done = tokio::select! {
+                notification = announced.recv() => match notification {
+                    Some(notification) => self.take_in(notification, &mut reconciler).await,
+                    None => return,
+                },
+                _ = board.tick() => self.refresh_board().await,
+                _ = sweep.tick() => self.sweep_outcomes().await,
+                _ = reconcile.tick() => self.reconcile_process_gate(&mut reconciler).await,
+            };
+            match done {
+                Ok(()) => outage.over(),
+                Err(error) => {
+                    outage.pause(&error);
+                }
+            }
+        }
+    }
+
+    async fn take_in(&self, notification: Notification, reconciler: &mut GateReconciler) -> Result<(), DbError> {
+        match notification {
+            Notification::Settled { flash_sale_id, quantity, sold, outcomes } => {
+                self.board.set_sold(flash_sale_id, quantity, sold);
+                self.purchases.orders_settled(flash_sale_id, &outcomes).await;
+                self.keep_latches().await
+            }
+            Notification::Clock(time) => {
+                self.board.set_clock(time, Instant::now());
+                Ok(())
+            }
+            Notification::SaleChanged => {
+                refresh_board_from_database(&self.database, &self.board).await?;
+                self.keep_latches().await?;
+                self.reconcile_process_gate(reconciler).await
+            }
+            Notification::SessionEnded(session_id) => {
+                self.sessions.note_ended(session_id);
+                Ok(())
+            }
+            // Anything may have happened while nobody listened.
+            Notification::Listening => {
+                self.sessions.replace_ended(self.database.list_ended_sessions().await?);
+                refresh_board_from_database(&self.database, &self.board).await?;
+                self.keep_latches().await
+            }
+        }
+    }
+
+    /// Refreshes the board from the shared read cache that workers keep in Redis, or from the database without it.
+    async fn refresh_board(&self) -> Result<(), DbError> {
+        if let Some(redis) = self.gate.redis() {
+            match redis.get_sales().await {
+                Ok(Some((database_time, sales))) => {
+                    self.board.set_sales(sales, database_time);
+                    return self.keep_latches().await;
+                }
+                Ok(None) => {}
+                Err(error) => redis.mark_unavailable(&error),
+            }
+        }
+        refresh_board_from_database(&self.database, &self.board).await?;
+        self.keep_latches().await
+    }
+
+    /// Closes the sold-out latch of sales that the database says are sold out, and opens the others.
+    async fn keep_latches(&self) -> Result<(), DbError> {
+        let board = self.board.current();
+        let sold_out: HashSet<_> = board.sales.iter().filter(|s| s.is_sold_out()).map(|s| s.flash_sale_id).collect();
+        for latched in self.board.latched() {
+            if !sold_out.contains(&latched) {
+                self.board.unlatch(latched);
+            }
+        }
+        let now = self.board.database_now();
+        for sale in sales_with_gate(&board.sales, now) {
+            if sale.is_sold_out() && !self.board.is_latched(sale.flash_sale_id) {
+                let holders = self.database.live_orders(sale.product_id, sale.flash_sale_id).await?;
+                self.board.latch(sale.flash_sale_id, holders.into_iter().map(|(user, _)| user).collect());
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for the outcomes of orders that somebody waits for and that no notification told about.
+    async fn sweep_outcomes(&self) -> Result<(), DbError> {
+        let overdue = self.outcomes.overdue(intervals::OUTCOME_SWEEP);
+        for order_ids in overdue.chunks(SWEEP_MAX) {
+            for (order_id, user_id, sale, outcome) in self.database.find_outcomes(order_ids).await? {
+                self.purchases.orders_settled(sale, &[(order_id, user_id, outcome)]).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the gate of this process ready while Redis is not.
+    async fn reconcile_process_gate(&self, reconciler: &mut GateReconciler) -> Result<(), DbError> {
+        let gate = self.gate.process();
+        if self.gate.redis().is_some() {
+            gate.retain(&[]);
+            return Ok(());
+        }
+        let board = self.board.current();
+        let now = self.board.database_now();
+        let sales: Vec<&SaleSnapshot> = sales_with_gate(&board.sales, now).collect();
+        gate.retain(&sales.iter().map(|sale| sale.flash_sale_id).collect::<Vec<_>>());
+        for sale in sales {
+            if let Err(super::reconcile_gate::ReconcileError::Database(error)) =
+                reconciler.reconcile_process(gate, &self.database, sale).await
+            {
+                return Err(error);
+            }
+        }
+        for (sale, tokens) in gate.free_tokens() {
+            gauge!("flashsale_gate_tokens", "flash_sale_id" => sale.to_string()).set(tokens as f64);
+        }
+        Ok(())
+    }
+}
+
+/// Reads the sales from the database and puts them on the board.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn refresh_board_from_database(database: &Database, board: &SaleBoard) -> Result<(), DbError> {
+    let now = database.list_sales().await?;
+    board.set_clock(now.database_time, now.read_at);
+    board.set_sales(now.sales, now.database_time);
+    Ok(())
+}
+
+/// Asks Redis regularly whether it answers.
+pub async fn probe_redis(gate: Arc<crate::gate::RedisGate>) {
+    let mut probe = ticker(intervals::BOARD_REFRESH);
+    loop {
+        probe.tick().await;
+        gate.probe().await;
+    }
+}
+
+async fn listen_for_ever(url: &str, announce: &mpsc::Sender<Notification>) {
+    let mut outage = Outage::default();
+    loop {
+        let started = Instant::now();
+        let Err(error) = db::listen(url, "flashsale listener", announce).await else { return };
+        if started.elapsed() > Duration::from_secs(5) {
+            outage.over();
+        }
+        tokio::time::sleep(outage.pause(&error)).await;
+    }
+}
+
+fn ticker(period: Duration) -> tokio::time::Interval {
+    let mut ticker = tokio::time::interval(period);
+    ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticker
+}

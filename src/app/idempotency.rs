@@ -1,0 +1,75 @@
+//! Idempotency keys: the first answer to a key is kept by the database for 24 hours and given again.
+//! Claims and answers travel in micro-batches, as purchases do.
+
+use std::time::Duration;
+
+use super::Unavailable;
+use super::batcher::{BatchBounds, Batcher, NotSent};
+use crate::config::{Bounds, deadlines};
+use crate::db::{Database, KeptAnswer, KeyClaim, KeyState};
+
+/// A claim whose process died is given to the next try after this; longer than any request lasts.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// The keys of all callers.
+pub struct IdempotencyKeys {
+    claims: Batcher<KeyClaim, Option<KeyState>>,
+    answers: Batcher<(KeyClaim, KeptAnswer), bool>,
+}
+
+impl IdempotencyKeys {
+    pub fn new(database: &Database, bounds: &Bounds) -> Self {
+        let bounds = BatchBounds {
+            batch_max: bounds.purchase_batch_max,
+            in_flight_max: 2,
+            queue_max: bounds.requests_in_flight_max,
+            queue_wait_max: deadlines::PURCHASE_QUEUE,
+        };
+        let (claiming, answering) = (database.clone(), database.clone());
+        Self {
+            claims: Batcher::start(bounds, move |claims: Vec<KeyClaim>| {
+                let database = claiming.clone();
+                async move { claim_batch(&database, &claims).await }
+            }),
+            answers: Batcher::start(bounds, move |answers: Vec<(KeyClaim, KeptAnswer)>| {
+                let database = answering.clone();
+                async move {
+                    let kept = database.finish_idempotency_keys(&answers).await;
+                    if let Err(error) = &kept {
+                        tracing::warn!(%error, keys = answers.len(), "answers to idempotency keys were not kept");
+                    }
+                    vec![kept.is_ok(); answers.len()]
+                }
+            }),
+        }
+    }
+
+    /// Claims a key for a request about to be served.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: without the database a key cannot be honoured.
+    pub async fn claim(&self, claim: KeyClaim) -> Result<KeyState, Unavailable> {
+        const BUSY: Unavailable = Unavailable::Overloaded("idempotency keys cannot be claimed right now");
+        match self.claims.submit(claim).await {
+            Ok(Some(state)) => Ok(state),
+            Ok(None) | Err(NotSent) => Err(BUSY),
+        }
+    }
+
+    /// Keeps the answer to a claimed key, or gives the claim back with `None`. If that fails, the claim lapses by itself
+    /// and the next try runs anew, which the uniqueness of orders makes safe.
+    pub async fn finish(&self, claim: KeyClaim, answer: KeptAnswer) {
+        // A failure was logged with its batch.
+        let _ = self.answers.submit((claim, answer)).await;
+    }
+}
+
+async fn claim_batch(database: &Database, claims: &[KeyClaim]) -> Vec<Option<KeyState>> {
+    match database.claim_idempotency_keys(claims, LEASE).await {
+        Ok(states) => states.into_iter().map(Some).collect(),
+        Err(error) => {
+            tracing::warn!(%error, keys = claims.len(), "idempotency keys were not claimed");
+            vec![None; claims.len()]
+        }
+    }
+}

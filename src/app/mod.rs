@@ -1,0 +1,28 @@
+//! Floor 3: the use cases. Each has the name it has in the routes, in SQL, in the tests and in the metrics.
+
+pub mod authenticate;
+mod batcher;
+pub mod follow;
+pub mod idempotency;
+pub mod manage_sales;
+pub mod outcomes;
+pub mod passwords;
+pub mod place_order;
+pub mod publish_sales;
+pub mod reconcile_gate;
+pub mod sale_board;
+pub mod sessions;
+pub mod settle_orders;
+
+use crate::db::DbError;
+
+/// Nothing was done because something needed is missing or busy; the caller may try again.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// The database cannot be used right now.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// A bounded queue is full.
+    #[error("{0}")]
+    Overloaded(&'static str),
+}

@@ -1,0 +1,236 @@
+//! Placing an order: window and sold-out latch in memory, token gate, micro-batch, one SQL call, answer after its COMMIT.
+//! See ARCHITECTURE.md for the picture.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use metrics::histogram;
+use uuid::Uuid;
+
+use super::batcher::{BatchBounds, Batcher};
+use super::outcomes::Outcomes;
+use super::sale_board::{CurrentSale, SaleBoard};
+use crate::config::{Bounds, deadlines};
+use crate::db::{Database, DbError, SettledOrder};
+use crate::domain::{OrderId, Outcome, Placement, ProductId, PurchaseRequest, Refusal, SaleId, UserId};
+use crate::gate::{Admission, TokenGate};
+
+/// The answer to a purchase request that was not refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    pub order_id: OrderId,
+    /// `None` while the order is in progress.
+    pub outcome: Option<Outcome>,
+}
+
+/// Why a purchase request made no order.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceOrderError {
+    #[error("refused: {}", .0.code())]
+    Refused(Refusal),
+    /// Nothing was taken; the caller may try again.
+    #[error("the purchase could not be taken in: {0}")]
+    Unavailable(String),
+    /// The order may or may not exist; the caller must ask before trying again.
+    #[error("the database did not confirm the purchase in time: {0}")]
+    OutcomeUnknown(String),
+}
+
+type Lane = Batcher<PurchaseRequest, Result<Placement, Arc<LaneError>>>;
+
+/// Why a batch was not placed.
+#[derive(Debug)]
+struct LaneError {
+    /// Some try may have taken effect although no answer came.
+    maybe_placed: bool,
+    last: DbError,
+}
+
+/// The purchases of a process.
+pub struct Purchases {
+    board: Arc<SaleBoard>,
+    gate: Arc<TokenGate>,
+    outcomes: Arc<Outcomes>,
+    database: Database,
+    bounds: BatchBounds,
+    /// One lane a product, made when it is first needed; only products on the board get one.
+    lanes: Mutex<HashMap<ProductId, Lane>>,
+}
+
+impl Purchases {
+    pub fn new(
+        board: Arc<SaleBoard>,
+        gate: Arc<TokenGate>,
+        outcomes: Arc<Outcomes>,
+        database: Database,
+        bounds: &Bounds,
+    ) -> Self {
+        let bounds = BatchBounds {
+            batch_max: bounds.purchase_batch_max,
+            in_flight_max: bounds.purchase_batches_in_flight_max,
+            queue_max: bounds.requests_in_flight_max,
+            queue_wait_max: deadlines::PURCHASE_QUEUE,
+        };
+        Self { board, gate, outcomes, database, bounds, lanes: Mutex::default() }
+    }
+
+    /// Tries to buy one unit of a product for a user. With `wait`, waits as long for the order to be settled.
+    ///
+    /// # Errors
+    /// [`PlaceOrderError`].
+    pub async fn place_order(
+        &self,
+        user_id: UserId,
+        product_id: ProductId,
+        idempotency_key: Option<String>,
+        wait: Option<Duration>,
+    ) -> Result<Placed, PlaceOrderError> {
+        let sale = match self.board.current_sale(product_id) {
+            CurrentSale::Open(sale) => sale,
+            CurrentSale::Refused(refusal) => return Err(PlaceOrderError::Refused(refusal)),
+        };
+        if self.board.is_sold_out_for(sale, user_id) {
+            return Err(PlaceOrderError::Refused(Refusal::SoldOut));
+        }
+        let asked = Uuid::now_v7();
+        let (admission, gate) = self.gate.take(sale, user_id, asked).await;
+        let order_id = match admission {
+            Admission::Admitted | Admission::Unknown => asked,
+            // The user asked before: the same order is placed again, which the database answers as the first time.
+            Admission::Held(order_id) => order_id,
+            Admission::SoldOut => return Err(PlaceOrderError::Refused(Refusal::SoldOut)),
+        };
+        let request = PurchaseRequest { order_id, user_id, reserved_token: gate, idempotency_key };
+        let placed = self.submit(product_id, request, wait).await;
+        if admission == Admission::Admitted && token_is_unused(&placed) {
+            self.gate.give_back(sale, vec![(user_id, order_id)]).await;
+        }
+        placed
+    }
+
+    /// The newest order of a user, of one product or of all.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn find_order(
+        &self,
+        user_id: UserId,
+        product_id: Option<ProductId>,
+    ) -> Result<Option<SettledOrder>, DbError> {
+        Ok(self.database.find_orders(user_id, product_id).await?.into_iter().next())
+    }
+
+    /// Orders of one sale were settled: whoever waits is told, and the tokens of failed orders return to the gate.
+    pub async fn orders_settled(&self, sale: SaleId, settled: &[(OrderId, UserId, Outcome)]) {
+        for (order_id, user_id, outcome) in settled {
+            self.outcomes.announce(*order_id, *user_id, *outcome);
+        }
+        let failed: Vec<_> = settled
+            .iter()
+            .filter(|(_, _, outcome)| *outcome != Outcome::Success)
+            .map(|(order_id, user_id, _)| (*user_id, *order_id))
+            .collect();
+        if !failed.is_empty() {
+            self.gate.give_back(sale, failed).await;
+        }
+    }
+
+    async fn submit(
+        &self,
+        product_id: ProductId,
+        request: PurchaseRequest,
+        wait: Option<Duration>,
+    ) -> Result<Placed, PlaceOrderError> {
+        // Waiting begins before the order can be settled.
+        let settled = wait.map(|limit| (limit, self.outcomes.wait_for(request.order_id)));
+        let order_id = request.order_id;
+        let answer = self.lane(product_id).submit(request).await;
+        match answer {
+            Err(_) => Err(PlaceOrderError::Unavailable("too many purchases are waiting".into())),
+            Ok(Err(error)) if error.maybe_placed => Err(PlaceOrderError::OutcomeUnknown(error.last.to_string())),
+            Ok(Err(error)) => Err(PlaceOrderError::Unavailable(error.last.to_string())),
+            Ok(Ok(Placement::Refused(refusal))) => Err(PlaceOrderError::Refused(refusal)),
+            Ok(Ok(Placement::Success(order_id))) => Ok(Placed { order_id, outcome: Some(Outcome::Success) }),
+            Ok(Ok(Placement::InProgress(placed))) => {
+                let settled = match settled {
+                    Some((limit, _)) if placed != order_id => Some((limit, self.outcomes.wait_for(placed))),
+                    settled => settled,
+                };
+                let outcome = match settled {
+                    Some((limit, settled)) => tokio::time::timeout(limit, settled).await.ok().and_then(Result::ok),
+                    None => None,
+                };
+                Ok(Placed { order_id: placed, outcome })
+            }
+        }
+    }
+
+    fn lane(&self, product_id: ProductId) -> Lane {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.entry(product_id).or_insert_with(|| self.start_lane(product_id)).clone()
+    }
+
+    fn start_lane(&self, product_id: ProductId) -> Lane {
+        let database = self.database.clone();
+        Batcher::start(self.bounds, move |requests: Vec<PurchaseRequest>| {
+            let database = database.clone();
+            async move {
+                let size = requests.len();
+                match place_batch(&database, product_id, &requests).await {
+                    Ok(placements) => placements.into_iter().map(Ok).collect(),
+                    Err(error) => {
+                        let error = Arc::new(error);
+                        (0..size).map(|_| Err(Arc::clone(&error))).collect()
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// Whether a token that was just taken serves no order: refused, or not placed for certain. After an unknown outcome it
+/// stays taken, and reconciling returns it if the order does not exist.
+const fn token_is_unused(placed: &Result<Placed, PlaceOrderError>) -> bool {
+    matches!(
+        placed,
+        Err(PlaceOrderError::Refused(
+            Refusal::SoldOut
+                | Refusal::SaleNotStarted
+                | Refusal::SaleEnded
+                | Refusal::ProductNotFound
+                | Refusal::UnknownUser
+        )) | Err(PlaceOrderError::Unavailable(_))
+    )
+}
+
+/// Places a batch, trying again while that may help and there is time. Trying again is safe because the order ids are
+/// the same; after a connection lost at COMMIT it is also how we learn what happened.
+async fn place_batch(
+    database: &Database,
+    product_id: ProductId,
+    requests: &[PurchaseRequest],
+) -> Result<Vec<Placement>, LaneError> {
+    let started = Instant::now();
+    let mut maybe_placed = false;
+    let mut pause = Duration::from_millis(20);
+    loop {
+        let left = deadlines::PURCHASE_BATCH.saturating_sub(started.elapsed());
+        let error = match database.place_orders(product_id, requests, left.min(deadlines::STATEMENT_CLIENT)).await {
+            Ok(placements) => {
+                histogram!("flashsale_place_orders_batch_size").record(requests.len() as f64);
+                histogram!("flashsale_place_orders_seconds").record(started.elapsed().as_secs_f64());
+                return Ok(placements);
+            }
+            Err(error) => error,
+        };
+        maybe_placed |= error.is_outcome_unknown();
+        if !error.is_transient() || started.elapsed() + pause >= deadlines::PURCHASE_BATCH {
+            tracing::warn!(%product_id, purchases = requests.len(), maybe_placed, %error, "a batch was not placed");
+            return Err(LaneError { maybe_placed, last: error });
+        }
+        tracing::debug!(%product_id, purchases = requests.len(), %error, "placing a batch again");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(500));
+    }
+}

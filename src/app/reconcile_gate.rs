@@ -1,0 +1,236 @@
+//! Reconciling: a gate's holders are made equal to the live orders in the database, and its capacity to the quantity.
+//! This is how tokens come back whatever was lost: a crash between gate and queue, a reply, Redis itself.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use metrics::counter;
+
+use crate::config::{deadlines, intervals};
+use crate::db::{Database, DbError};
+use crate::domain::{OrderId, SaleId, SaleSnapshot, UserId};
+use crate::gate::{GateRepair, GateState, ProcessGate, RedisError, RedisGate};
+
+/// Gates are made ready this long before their sale starts, and kept as long after it ended.
+const AROUND_WINDOW: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
+/// A full comparison is made again after this many times the time the last one took: at most a twentieth of a core.
+const COST_FACTOR: u32 = 20;
+
+/// What reconciling needs failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    #[error(transparent)]
+    Database(#[from] DbError),
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+}
+
+/// Remembers, from one round to the next, which holders no order accounts for: a purchase on its way looks the same as
+/// one that was lost, until it has had the time to arrive.
+#[derive(Default)]
+pub struct GateReconciler {
+    suspects: HashMap<(SaleId, UserId, OrderId), Instant>,
+    due: HashMap<SaleId, Instant>,
+}
+
+/// The sales whose gates must be there at `now`.
+pub fn sales_with_gate(
+    sales: &[SaleSnapshot],
+    now: chrono::DateTime<chrono::Utc>,
+) -> impl Iterator<Item = &SaleSnapshot> {
+    sales.iter().filter(move |sale| sale.start_date - AROUND_WINDOW <= now && now <= sale.end_date + AROUND_WINDOW)
+}
+
+impl GateReconciler {
+    /// Reconciles one sale's gate in Redis, if it is unknown, has another capacity, or is due. Answers the number of
+    /// holders repaired.
+    ///
+    /// # Errors
+    /// [`ReconcileError`].
+    pub async fn reconcile_redis(
+        &mut self,
+        redis: &RedisGate,
+        database: &Database,
+        sale: &SaleSnapshot,
+    ) -> Result<usize, ReconcileError> {
+        let known = redis.size(sale.flash_sale_id).await?;
+        let as_it_should_be = known.is_some_and(|(capacity, _)| capacity == i64::from(sale.quantity));
+        if as_it_should_be && !self.is_due(sale.flash_sale_id) {
+            return Ok(0);
+        }
+        let started = Instant::now();
+        let state = match known {
+            Some(_) => redis.state(sale.flash_sale_id).await?,
+            None => None,
+        };
+        let repair = self.repair(database, sale, state).await?;
+        // Also without a change: it keeps the gate alive.
+        redis.apply(sale.flash_sale_id, &repair).await?;
+        self.done(sale, &repair, started)
+    }
+
+    /// Reconciles one sale's gate in this process. Answers the number of holders repaired.
+    ///
+    /// # Errors
+    /// [`ReconcileError`].
+    pub async fn reconcile_process(
+        &mut self,
+        gate: &ProcessGate,
+        database: &Database,
+        sale: &SaleSnapshot,
+    ) -> Result<usize, ReconcileError> {
+        let state = gate.state(sale.flash_sale_id);
+        let as_it_should_be = state.as_ref().is_some_and(|state| state.capacity == i64::from(sale.quantity));
+        if as_it_should_be && !self.is_due(sale.flash_sale_id) {
+            return Ok(0);
+        }
+        let started = Instant::now();
+        let repair = self.repair(database, sale, state).await?;
+        gate.apply(sale.flash_sale_id, &repair);
+        self.done(sale, &repair, started)
+    }
+
+    fn is_due(&self, sale: SaleId) -> bool {
+        self.due.get(&sale).is_none_or(|due| Instant::now() >= *due)
+    }
+
+    async fn repair(
+        &mut self,
+        database: &Database,
+        sale: &SaleSnapshot,
+        state: Option<GateState>,
+    ) -> Result<GateRepair, DbError> {
+        let live: HashMap<UserId, OrderId> =
+            database.live_orders(sale.product_id, sale.flash_sale_id).await?.into_iter().collect();
+        let mut suspects: HashMap<(UserId, OrderId), Instant> = self
+            .suspects
+            .extract_if(|(of, _, _), _| *of == sale.flash_sale_id)
+            .map(|((_, user, order), since)| ((user, order), since))
+            .collect();
+        let repair = compare(
+            state.as_ref(),
+            &live,
+            i64::from(sale.quantity),
+            &mut suspects,
+            Instant::now(),
+            deadlines::TOKEN_GRACE,
+        );
+        self.suspects
+            .extend(suspects.into_iter().map(|((user, order), since)| ((sale.flash_sale_id, user, order), since)));
+        Ok(repair)
+    }
+
+    fn done(&mut self, sale: &SaleSnapshot, repair: &GateRepair, started: Instant) -> Result<usize, ReconcileError> {
+        let pause = (started.elapsed() * COST_FACTOR).max(intervals::RECONCILE);
+        self.due.insert(sale.flash_sale_id, Instant::now() + pause);
+        let repaired = repair.put.len() + repair.remove.len();
+        if !repair.is_empty() {
+            counter!("flashsale_gate_repairs_total").increment(repaired as u64);
+            tracing::info!(
+                flash_sale_id = %sale.flash_sale_id, put = repair.put.len(), removed = repair.remove.len(),
+                capacity = ?repair.capacity, "the gate was reconciled with the database"
+            );
+        }
+        Ok(repaired)
+    }
+}
+
+/// What brings a gate to the live orders. A holder that no live order accounts for is removed once it has been a
+/// suspect for `grace`.
+fn compare(
+    state: Option<&GateState>,
+    live: &HashMap<UserId, OrderId>,
+    capacity: i64,
+    suspects: &mut HashMap<(UserId, OrderId), Instant>,
+    now: Instant,
+    grace: Duration,
+) -> GateRepair {
+    let Some(state) = state else {
+        suspects.clear();
+        return GateRepair {
+            put: live.iter().map(|(user, order)| (*user, *order)).collect(),
+            remove: Vec::new(),
+            capacity: Some(capacity),
+        };
+    };
+    let put = live
+        .iter()
+        .filter(|(user, order)| state.holders.get(user) != Some(order))
+        .map(|(user, order)| (*user, *order))
+        .collect();
+    let unaccounted = state.holders.iter().filter(|(user, _)| !live.contains_key(user));
+    let seen: HashMap<_, _> = unaccounted
+        .map(|(user, order)| {
+            let holder = (*user, *order);
+            (holder, suspects.get(&holder).copied().unwrap_or(now))
+        })
+        .collect();
+    let remove = seen.iter().filter(|(_, since)| now.duration_since(**since) >= grace).map(|(h, _)| *h).collect();
+    *suspects = seen;
+    GateRepair { put, remove, capacity: (state.capacity != capacity).then_some(capacity) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::time::{Duration, Instant};
+
+    use uuid::Uuid;
+
+    use super::compare;
+    use crate::gate::{GateRepair, GateState};
+
+    const GRACE: Duration = Duration::from_secs(7);
+
+    fn id(n: u128) -> Uuid {
+        Uuid::from_u128(n)
+    }
+
+    #[test]
+    fn an_unknown_gate_is_loaded_whole() {
+        let live = HashMap::from([(id(1), id(11))]);
+        let repair = compare(None, &live, 5, &mut HashMap::new(), Instant::now(), GRACE);
+        assert_eq!(repair, GateRepair { put: vec![(id(1), id(11))], remove: vec![], capacity: Some(5) });
+    }
+
+    #[test]
+    fn a_gate_that_equals_the_orders_is_left_alone() {
+        let live = HashMap::from([(id(1), id(11))]);
+        let state = GateState { capacity: 5, holders: live.clone() };
+        assert!(compare(Some(&state), &live, 5, &mut HashMap::new(), Instant::now(), GRACE).is_empty());
+    }
+
+    #[test]
+    fn a_missing_or_wrong_holder_is_put_at_once() {
+        let live = HashMap::from([(id(1), id(11)), (id(2), id(12))]);
+        let state = GateState { capacity: 5, holders: HashMap::from([(id(1), id(99))]) };
+        let mut repair = compare(Some(&state), &live, 6, &mut HashMap::new(), Instant::now(), GRACE);
+        repair.put.sort();
+        assert_eq!(
+            repair,
+            GateRepair { put: vec![(id(1), id(11)), (id(2), id(12))], remove: vec![], capacity: Some(6) }
+        );
+    }
+
+    #[test]
+    fn a_holder_without_order_has_the_grace_to_arrive() {
+        let state = GateState { capacity: 5, holders: HashMap::from([(id(1), id(11))]) };
+        let (live, mut suspects, start) = (HashMap::new(), HashMap::new(), Instant::now());
+        let mut at =
+            |after, live: &HashMap<_, _>| compare(Some(&state), live, 5, &mut suspects, start + after, GRACE).remove;
+        assert!(at(Duration::ZERO, &live).is_empty());
+        assert!(at(GRACE / 2, &live).is_empty());
+        assert_eq!(at(GRACE, &live), [(id(1), id(11))]);
+    }
+
+    #[test]
+    fn a_holder_that_arrived_is_no_suspect_any_more() {
+        let state = GateState { capacity: 5, holders: HashMap::from([(id(1), id(11))]) };
+        let (mut suspects, start) = (HashMap::new(), Instant::now());
+        let arrived = HashMap::from([(id(1), id(11))]);
+        for (after, live) in [(Duration::ZERO, HashMap::new()), (GRACE / 2, arrived), (GRACE, HashMap::new())] {
+            let repair = compare(Some(&state), &live, 5, &mut suspects, start + after, GRACE);
+            assert!(repair.is_empty(), "{repair:?}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `flashsale api`: puts the parts of an API process together and serves until it is asked to stop.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::follow::{Follower, probe_redis};
+use crate::app::idempotency::IdempotencyKeys;
+use crate::app::manage_sales::SaleDesk;
+use crate::app::outcomes::Outcomes;
+use crate::app::passwords::Passwords;
+use crate::app::place_order::Purchases;
+use crate::app::sale_board::SaleBoard;
+use crate::app::sessions::Sessions;
+use crate::config::{Config, deadlines};
+use crate::db::Database;
+use crate::gate::{RedisGate, TokenGate};
+use crate::http::{Api, Limits, router, server};
+use crate::telemetry;
+
+/// Redis, if `REDIS_URL` names one.
+///
+/// # Errors
+/// When the URL cannot be used; an unreachable Redis is none: it is gone on without.
+pub fn connect_redis(config: &Config) -> anyhow::Result<Option<Arc<RedisGate>>> {
+    config.redis_url.as_ref().map(|url| Ok(Arc::new(RedisGate::new(url.reveal())?))).transpose()
+}
+
+/// Serves the API on the database at `url` until `stopping`.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(config: &Config, url: &str, stopping: CancellationToken) -> anyhow::Result<()> {
+    raise_open_files_limit();
+    let listener = TcpListener::bind(config.bind_addr)
+        .await
+        .with_context(|| format!("BIND_ADDR {} cannot be listened on", config.bind_addr))?;
+    let redis = connect_redis(config)?;
+    let probe = redis.clone().map(|redis| tokio::spawn(probe_redis(redis)));
+    let (api, follower) = assemble(config, url, redis, stopping.clone())?;
+    let following = CancellationToken::new();
+    let follower = tokio::spawn(follower.follow_until(following.clone(), url.to_owned()));
+    let limits = tokio::spawn(Arc::clone(&api.limits).keep_bounded());
+    if !config.rate_limits {
+        tracing::warn!("RATE_LIMITS=off: nobody's requests are limited");
+    }
+    tracing::info!(address = %listener.local_addr()?, redis = config.redis_url.is_some(), "serving");
+    server::serve(listener, router(api), config.bounds.connections_max, stopping).await;
+    // Requests that waited for an outcome have been told: now nobody needs the news any more.
+    following.cancel();
+    let _ = follower.await;
+    limits.abort();
+    if let Some(probe) = probe {
+        probe.abort();
+    }
+    tracing::info!("the API has stopped");
+    Ok(())
+}
+
+fn assemble(
+    config: &Config,
+    url: &str,
+    redis: Option<Arc<RedisGate>>,
+    stopping: CancellationToken,
+) -> anyhow::Result<(Api, Follower)> {
+    let bounds = &config.bounds;
+    let database = Database::new(url, bounds.database_pool_size, "flashsale api", deadlines::STATEMENT)?;
+    let board = Arc::new(SaleBoard::default());
+    let gate = Arc::new(TokenGate::new(redis));
+    let outcomes = Arc::new(Outcomes::default());
+    let sessions = Arc::new(Sessions::new(&config.jwt_secrets)?);
+    let purchases = Arc::new(Purchases::new(
+        Arc::clone(&board),
+        Arc::clone(&gate),
+        Arc::clone(&outcomes),
+        database.clone(),
+        bounds,
+    ));
+    let api = Api {
+        database: database.clone(),
+        board: Arc::clone(&board),
+        outcomes: Arc::clone(&outcomes),
+        purchases: Arc::clone(&purchases),
+        sessions: Arc::clone(&sessions),
+        passwords: Passwords::new(bounds)?,
+        desk: SaleDesk { database: database.clone(), board: Arc::clone(&board), gate: Arc::clone(&gate) },
+        keys: Arc::new(IdempotencyKeys::new(&database, bounds)),
+        limits: Arc::new(Limits::new(bounds, config.rate_limits)),
+        metrics: telemetry::init_metrics()?,
+        stopping,
+    };
+    Ok((api, Follower { database, board, gate, outcomes, purchases, sessions }))
+}
+
+/// A connection is a file descriptor: as many as the system allows us.
+fn raise_open_files_limit() {
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}

@@ -1,0 +1,77 @@
+//! Floor 5: one binary, one subcommand a role.
+
+mod admin;
+mod api;
+mod dev;
+mod doctor;
+mod maintenance;
+mod sale;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use crate::{db, shutdown, telemetry};
+
+/// A flash-sale engine on PostgreSQL: API, workers and everything in one binary.
+///
+/// Settings come from environment variables: DATABASE_URL, REDIS_URL, BIND_ADDR, JWT_SECRET or JWT_SECRET_FILE,
+/// ADMIN_EMAIL, ADMIN_PASSWORD, DATA_DIR, DEMO, RATE_LIMITS; the README has the table.
+#[derive(Debug, Parser)]
+#[command(name = "flashsale", version, about)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything in one process on an embedded PostgreSQL, with a demo sale: to try it out
+    Dev,
+    /// Serve the HTTP API
+    Api,
+    /// Settle queued purchases and keep Redis up to date
+    Worker,
+    /// Install or upgrade the database, and create the administrator of ADMIN_EMAIL and ADMIN_PASSWORD
+    Migrate,
+    /// Make the token gates in Redis equal to the database, once
+    Reconcile,
+    /// Manage administrators
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
+    /// Manage sales
+    #[command(subcommand)]
+    Sale(sale::SaleCommand),
+    /// Check the database, the queue, the books and the gates, and say what to do
+    Doctor,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever stopped it, as a sentence for the person who started it.
+pub async fn run(line: CommandLine) -> anyhow::Result<()> {
+    telemetry::init_logs();
+    let config = Config::from_env()?;
+    match line.command {
+        Command::Dev => dev::run(config).await,
+        Command::Api => {
+            let url = config.require_database_url()?.to_owned();
+            config.require_jwt_secrets()?;
+            db::migrate::check(&url).await?;
+            let stopping = shutdown::on_signal()?;
+            api::run(&config, &url, stopping).await
+        }
+        Command::Worker => {
+            let url = config.require_database_url()?.to_owned();
+            db::migrate::check(&url).await?;
+            let stopping = shutdown::on_signal()?;
+            let redis = api::connect_redis(&config)?;
+            Ok(crate::worker::work_until(stopping, &url, &config.bounds, redis).await?)
+        }
+        Command::Migrate => maintenance::migrate(&config).await,
+        Command::Reconcile => maintenance::reconcile(&config).await,
+        Command::Admin(command) => admin::run(&config, command).await,
+        Command::Sale(command) => sale::run(&config, command).await,
+        Command::Doctor => doctor::run(&config).await,
+    }
+}

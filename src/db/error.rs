@@ -1,0 +1,106 @@
+//! What can go wrong between us and PostgreSQL, sorted by the one question that matters to a purchase: may the
+//! statement have taken effect?
+
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+
+/// An error of the database or of the way to it. Messages never hold a URL, a password or a row's values.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    #[error("DATABASE_URL cannot be used: {0}")]
+    Url(String),
+    /// Nothing was sent: no connection, or none free in time.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
+    /// The server answered with an error, so the statement has taken no effect.
+    #[error("the database refused: {message} (SQLSTATE {sqlstate}{})", constraint.as_ref().map(|c| format!(", {c}")).unwrap_or_default())]
+    Refused { sqlstate: String, constraint: Option<String>, message: String },
+    /// The connection broke after the statement was sent: it may or may not have taken effect.
+    #[error("the connection to the database was lost before it answered: {0}")]
+    Lost(String),
+    /// As [`Lost`](Self::Lost): the statement may still be running.
+    #[error("the database did not answer within {0:?}")]
+    TimedOut(Duration),
+    /// A row that does not look as its function promises.
+    #[error("unexpected answer of the database: {0}")]
+    Unexpected(&'static str),
+}
+
+impl DbError {
+    /// Whether the statement may have taken effect although no answer came.
+    pub const fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::TimedOut(_))
+    }
+
+    /// Whether trying the same idempotent statement again may help: the way to the server broke, a deadlock or a
+    /// serialisation failure was resolved against us, or the server is starting, stopping or out of connections.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut(_) => true,
+            Self::Refused { sqlstate, .. } => {
+                matches!(sqlstate.get(..2), Some("40" | "53" | "57" | "55"))
+            }
+            Self::Url(_) | Self::Unexpected(_) => false,
+        }
+    }
+
+    /// The name of the constraint that refused a statement.
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Refused { constraint, .. } => constraint.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// An error met before the statement itself was sent.
+    pub(super) fn not_sent(error: tokio_postgres::Error) -> Self {
+        match Self::sent(error) {
+            Self::Lost(message) => Self::Unreachable(message),
+            other => other,
+        }
+    }
+
+    /// An error met after the statement was sent.
+    pub(super) fn sent(error: tokio_postgres::Error) -> Self {
+        let Some(db_error) = error.as_db_error() else {
+            return Self::Lost(describe(&error));
+        };
+        // A backend told to quit because another crashed (or by an immediate stop) may have committed already.
+        if *db_error.code() == SqlState::CRASH_SHUTDOWN {
+            return Self::Lost(db_error.message().to_owned());
+        }
+        Self::Refused {
+            sqlstate: db_error.code().code().to_owned(),
+            constraint: db_error.constraint().map(str::to_owned),
+            message: db_error.message().to_owned(),
+        }
+    }
+}
+
+impl From<deadpool_postgres::PoolError> for DbError {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        match error {
+            deadpool_postgres::PoolError::Backend(error) => match Self::not_sent(error) {
+                // Refused while connecting: the server is there but does not let us in.
+                Self::Refused { message, sqlstate, .. } => {
+                    Self::Unreachable(format!("{message} (SQLSTATE {sqlstate})"))
+                }
+                other => other,
+            },
+            other => Self::Unreachable(other.to_string()),
+        }
+    }
+}
+
+/// The error and what caused it in one line.
+fn describe(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,135 @@
+//! Floor 2: PostgreSQL. The only place that names its drivers: tokio-postgres behind a deadpool for everything that
+//! runs, sqlx and pgmq for what `migrate` installs (docs/decisions/0003-drivers.md).
+//!
+//! Every use case is one call of one SQL function, in autocommit: no transaction is ever held open across a round
+//! trip, so a future that is dropped leaves nothing behind on its connection.
+
+mod error;
+mod idempotency;
+pub mod migrate;
+mod notifications;
+mod ops;
+mod orders;
+mod sales;
+mod sessions;
+mod tls;
+mod users;
+
+pub use error::DbError;
+pub use idempotency::{KeptAnswer, KeyClaim, KeyState};
+pub use notifications::{Notification, listen};
+pub use ops::{QueueHealth, SaleBook};
+pub use orders::{SettledBatch, SettledOrder};
+pub use sales::SalesNow;
+pub use users::StoredUser;
+
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use crate::config::deadlines;
+
+/// A bounded pool of connections to one database.
+#[derive(Clone)]
+pub struct Database {
+    pool: Pool,
+    statement_max: Duration,
+}
+
+impl Database {
+    /// A pool of `size` connections, opened when they are needed; `statement` bounds every statement, on the server
+    /// and, one second later, here.
+    ///
+    /// # Errors
+    /// [`DbError::Url`] when the URL cannot be parsed; an unreachable server shows only at the first query.
+    pub fn new(url: &str, size: usize, application: &str, statement: Duration) -> Result<Self, DbError> {
+        let config = client_config(url, application, statement)?;
+        let manager = Manager::from_config(
+            config,
+            tls::connector()?,
+            // `Fast` does no clean-up, and none is needed: see the top of this file.
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(size)
+            .wait_timeout(Some(deadlines::POOL_WAIT))
+            .create_timeout(Some(deadlines::POOL_WAIT * 2))
+            .recycle_timeout(Some(deadlines::POOL_WAIT))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|e| DbError::Url(e.to_string()))?;
+        Ok(Self { pool, statement_max: statement + Duration::from_secs(1) })
+    }
+
+    /// Runs one statement and returns its rows. `sql` is static text; its plan is kept by each connection.
+    async fn query(&self, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+        self.query_within(self.statement_max, sql, parameters).await
+    }
+
+    /// As [`query`](Self::query), given up after `limit`, the wait for a connection included.
+    async fn query_within(
+        &self,
+        limit: Duration,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, DbError> {
+        let started = Instant::now();
+        let connection = tokio::time::timeout(limit, self.pool.get())
+            .await
+            .map_err(|_| DbError::Unreachable(format!("no connection within {limit:?}")))??;
+        let answer = tokio::time::timeout(limit.saturating_sub(started.elapsed()), async {
+            let statement = connection.prepare_cached(sql).await.map_err(DbError::not_sent)?;
+            connection.query(&statement, parameters).await.map_err(DbError::sent)
+        })
+        .await;
+        answer.unwrap_or_else(|_| {
+            // The statement may still be running on this connection: it must not be handed to anyone else.
+            drop(deadpool_postgres::Object::take(connection));
+            Err(DbError::TimedOut(limit))
+        })
+    }
+
+    /// Asks for exactly one row.
+    async fn query_one(&self, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, DbError> {
+        self.query(sql, parameters)
+            .await?
+            .pop()
+            .ok_or(DbError::Unexpected("a query that answers one row answered none"))
+    }
+
+    /// Whether the database answers and holds at least the migrations of this binary.
+    ///
+    /// # Errors
+    /// [`InstallError`](migrate::InstallError), one sentence saying what to do.
+    pub async fn check_migrations(&self) -> Result<(), migrate::InstallError> {
+        let unreachable = |error: DbError| migrate::InstallError::Unreachable(error.to_string());
+        let installed = "select coalesce(max(version), 0) from public._sqlx_migrations where success";
+        let found = self.query_one(installed, &[]).await.map_err(unreachable)?.get(0);
+        migrate::compare(found)
+    }
+
+    /// Connections open and in use.
+    pub fn pool_status(&self) -> (usize, usize) {
+        let status = self.pool.status();
+        (status.size, status.size.saturating_sub(status.available))
+    }
+}
+
+fn client_config(url: &str, application: &str, statement: Duration) -> Result<tokio_postgres::Config, DbError> {
+    let mut config: tokio_postgres::Config = url.parse().map_err(|e: tokio_postgres::Error| {
+        // The error's text holds no part of the URL but the name of the option it does not know.
+        DbError::Url(e.to_string())
+    })?;
+    let options = format!(
+        "{} -c statement_timeout={} -c idle_in_transaction_session_timeout=10000",
+        config.get_options().unwrap_or_default(),
+        statement.as_millis()
+    );
+    config.options(options.trim()).connect_timeout(Duration::from_secs(2)).keepalives_idle(Duration::from_secs(30));
+    if config.get_application_name().is_none() {
+        config.application_name(application);
+    }
+    Ok(config)
+}

@@ -1,0 +1,125 @@
+//! LISTEN: what other processes' transactions announce when they commit.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio_postgres::AsyncMessage;
+use uuid::Uuid;
+
+use super::{DbError, client_config, tls};
+use crate::config::deadlines;
+use crate::domain::{OrderId, Outcome, SaleId, UserId};
+
+/// What was announced. Announcements are hints: a lost one is made up for by asking the database.
+#[derive(Debug)]
+pub enum Notification {
+    /// Listening (again): announcements may have been missed until now.
+    Listening,
+    /// The database's clock, from the regular check that the connection is alive.
+    Clock(DateTime<Utc>),
+    /// Orders of one sale were settled; `sold` of `quantity` units are sold.
+    Settled { flash_sale_id: SaleId, quantity: i32, sold: i32, outcomes: Vec<(OrderId, UserId, Outcome)> },
+    /// A sale was created or changed.
+    SaleChanged,
+    /// A session was ended by logout.
+    SessionEnded(Uuid),
+}
+
+#[derive(Deserialize)]
+struct SettledPayload {
+    flash_sale_id: SaleId,
+    quantity: i32,
+    sold: i32,
+    outcomes: Vec<(OrderId, UserId, String)>,
+}
+
+/// Listens on a connection of its own and passes on what is announced, until the connection breaks or nobody receives
+/// any more.
+///
+/// # Errors
+/// [`DbError`] that ended it; the caller tries again.
+pub async fn listen(url: &str, application: &str, to: &mpsc::Sender<Notification>) -> Result<(), DbError> {
+    let config = client_config(url, application, deadlines::STATEMENT)?;
+    let (client, mut connection) = config.connect(tls::connector()?).await.map_err(DbError::not_sent)?;
+    let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
+    let (raw, mut received) = mpsc::channel(1024);
+    let pump = tokio::spawn(async move {
+        while let Some(message) = messages.next().await {
+            match message {
+                Ok(AsyncMessage::Notification(notification)) => {
+                    if raw.send(notification).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "the listening connection broke");
+                    return;
+                }
+            }
+        }
+    });
+    let _abort_pump = AbortOnDrop(pump.abort_handle());
+    client
+        .batch_execute("listen flashsale_outcomes; listen flashsale_sales; listen flashsale_sessions")
+        .await
+        .map_err(DbError::not_sent)?;
+    if to.send(Notification::Listening).await.is_err() {
+        return Ok(());
+    }
+    let mut alive = tokio::time::interval(Duration::from_secs(2));
+    loop {
+        let notification = tokio::select! {
+            notification = received.recv() => match notification {
+                Some(notification) => parse(notification.channel(), notification.payload()),
+                None => return Err(DbError::Lost("the listening connection was closed".into())),
+            },
+            _ = alive.tick() => {
+                let check = pin!(client.query_one("select clock_timestamp()", &[]));
+                match tokio::time::timeout(deadlines::STATEMENT_CLIENT, check).await {
+                    Ok(row) => Some(Notification::Clock(row.map_err(DbError::sent)?.get(0))),
+                    Err(_) => return Err(DbError::TimedOut(deadlines::STATEMENT_CLIENT)),
+                }
+            }
+        };
+        if let Some(notification) = notification
+            && to.send(notification).await.is_err()
+        {
+            return Ok(());
+        }
+    }
+}
+
+fn parse(channel: &str, payload: &str) -> Option<Notification> {
+    let parsed = match channel {
+        "flashsale_outcomes" => serde_json::from_str::<SettledPayload>(payload).ok().map(|p| Notification::Settled {
+            flash_sale_id: p.flash_sale_id,
+            quantity: p.quantity,
+            sold: p.sold,
+            outcomes: p
+                .outcomes
+                .into_iter()
+                .filter_map(|(order_id, user_id, code)| Some((order_id, user_id, Outcome::from_code(&code)?)))
+                .collect(),
+        }),
+        "flashsale_sales" => Some(Notification::SaleChanged),
+        "flashsale_sessions" => payload.parse().ok().map(Notification::SessionEnded),
+        _ => None,
+    };
+    if parsed.is_none() {
+        tracing::warn!(channel, "a notification that cannot be read was passed over");
+    }
+    parsed
+}
+
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

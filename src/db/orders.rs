@@ -1,0 +1,172 @@
+//! Orders: placing, finding, settling. The decisions are in sql/functions.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{Database, DbError};
+use crate::domain::{OrderId, Outcome, Placement, ProductId, PurchaseRequest, Refusal, SaleId, UserId};
+
+/// An order whose outcome is known, or not yet (`outcome` is `None` while it is in progress).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettledOrder {
+    pub order_id: OrderId,
+    pub user_id: UserId,
+    pub product_id: ProductId,
+    pub outcome: Option<Outcome>,
+}
+
+/// What one settle call did, in messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SettledBatch {
+    pub messages: i32,
+    pub succeeded: i32,
+    pub failed: i32,
+    pub duplicates: i32,
+    pub dead_lettered: i32,
+}
+
+impl Database {
+    /// Makes purchase requests of one product durable in the queue; the answers are in the order of the requests.
+    /// The same requests again change nothing and are answered the same. Gives up after `limit`.
+    ///
+    /// # Errors
+    /// [`DbError`]; see [`DbError::is_outcome_unknown`].
+    pub async fn place_orders(
+        &self,
+        product_id: ProductId,
+        requests: &[PurchaseRequest],
+        limit: Duration,
+    ) -> Result<Vec<Placement>, DbError> {
+        let order_ids: Vec<Uuid> = requests.iter().map(|r| r.order_id).collect();
+        let user_ids: Vec<Uuid> = requests.iter().map(|r| r.user_id).collect();
+        let tokens: Vec<&str> = requests.iter().map(|r| r.reserved_token).collect();
+        let keys: Vec<Option<&str>> = requests.iter().map(|r| r.idempotency_key.as_deref()).collect();
+        let rows = self
+            .query_within(
+                limit,
+                "select outcome, order_id from flashsale.place_orders($1, $2, $3, $4, $5) order by ordinal",
+                &[&product_id, &order_ids, &user_ids, &tokens, &keys],
+            )
+            .await?;
+        if rows.len() != requests.len() {
+            return Err(DbError::Unexpected("place_orders answered another number of rows than requests"));
+        }
+        rows.iter()
+            .map(|row| {
+                let outcome: &str = row.get(0);
+                let order_id: Option<Uuid> = row.get(1);
+                match (outcome, order_id) {
+                    ("in_progress", Some(order_id)) => Ok(Placement::InProgress(order_id)),
+                    ("success", Some(order_id)) => Ok(Placement::Success(order_id)),
+                    _ => Refusal::from_code(outcome)
+                        .map(Placement::Refused)
+                        .ok_or(DbError::Unexpected("place_orders answered an outcome it does not document")),
+                }
+            })
+            .collect()
+    }
+
+    /// Settles up to `batch_max` queued messages in one transaction.
+    ///
+    /// # Errors
+    /// [`DbError`]; then no message was taken, or the batch is settled and only the answer was lost.
+    pub async fn settle_orders(&self, batch_max: i32) -> Result<SettledBatch, DbError> {
+        let row = self
+            .query_one(
+                "select messages, succeeded, failed, duplicates, dead_lettered from flashsale.settle_orders($1)",
+                &[&batch_max],
+            )
+            .await?;
+        Ok(settled_batch(&row))
+    }
+
+    /// As [`settle_orders`](Self::settle_orders), each message by itself: one that cannot be settled is set aside.
+    ///
+    /// # Errors
+    /// [`DbError`]; then no message was taken, or the batch is settled and only the answer was lost.
+    pub async fn settle_orders_singly(&self, batch_max: i32) -> Result<SettledBatch, DbError> {
+        let row = self
+            .query_one(
+                "select messages, succeeded, failed, duplicates, dead_lettered from flashsale.settle_orders_singly($1)",
+                &[&batch_max],
+            )
+            .await?;
+        Ok(settled_batch(&row))
+    }
+
+    /// The newest order of a user for each product, or for one; newest first.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn find_orders(
+        &self,
+        user_id: UserId,
+        product_id: Option<ProductId>,
+    ) -> Result<Vec<SettledOrder>, DbError> {
+        let rows = self
+            .query(
+                "select order_id, user_id, product_id, status, failure_reason from flashsale.find_orders($1, $2)",
+                &[&user_id, &product_id],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let status: &str = row.get(3);
+                let outcome = match status {
+                    "in_progress" => None,
+                    _ => Some(
+                        Outcome::from_code(row.get::<_, Option<&str>>(4).unwrap_or(status))
+                            .ok_or(DbError::Unexpected("find_orders answered a status it does not document"))?,
+                    ),
+                };
+                Ok(SettledOrder { order_id: row.get(0), user_id: row.get(1), product_id: row.get(2), outcome })
+            })
+            .collect()
+    }
+
+    /// Those of `order_ids` that are settled, with their users and outcomes.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn find_outcomes(
+        &self,
+        order_ids: &[OrderId],
+    ) -> Result<Vec<(OrderId, UserId, SaleId, Outcome)>, DbError> {
+        let rows = self
+            .query("select order_id, user_id, flash_sale_id, outcome from flashsale.find_outcomes($1)", &[&order_ids])
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let outcome = Outcome::from_code(row.get(3))
+                    .ok_or(DbError::Unexpected("find_outcomes answered an outcome it does not document"))?;
+                Ok((row.get(0), row.get(1), row.get(2), outcome))
+            })
+            .collect()
+    }
+
+    /// Who holds a unit of a sale or waits for one.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn live_orders(
+        &self,
+        product_id: ProductId,
+        flash_sale_id: SaleId,
+    ) -> Result<Vec<(UserId, OrderId)>, DbError> {
+        let rows = self
+            .query("select user_id, order_id from flashsale.live_orders($1, $2)", &[&product_id, &flash_sale_id])
+            .await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+}
+
+fn settled_batch(row: &tokio_postgres::Row) -> SettledBatch {
+    SettledBatch {
+        messages: row.get(0),
+        succeeded: row.get(1),
+        failed: row.get(2),
+        duplicates: row.get(3),
+        dead_lettered: row.get(4),
+    }
+}

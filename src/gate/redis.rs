@@ -1,0 +1,216 @@
+//! The token gate in Redis, shared by all processes.
+//!
+//! Keys of one sale share a hash tag, so that they lie in one slot of a cluster:
+//! `flashsale:{<sale>}:capacity` is a number, `flashsale:{<sale>}:holders` a hash of user → order.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{AsyncCommands, RedisResult, Script, Value};
+use uuid::Uuid;
+
+use super::{Admission, GateRepair, GateState};
+use crate::config::deadlines;
+use crate::domain::{OrderId, SaleId, UserId};
+
+/// An error of Redis or of the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisError {
+    #[error("REDIS_URL cannot be used: {0}")]
+    Url(String),
+    #[error("redis: {0}")]
+    Command(#[from] redis::RedisError),
+    #[error("redis did not answer within {0:?}")]
+    TimedOut(Duration),
+    #[error("unexpected answer of redis: {0}")]
+    Unexpected(&'static str),
+}
+
+/// How long a gate outlives its last repair: it is repaired regularly until its sale has ended.
+const TIME_TO_LIVE: Duration = Duration::from_secs(24 * 3600);
+/// Holders written by one script call, which blocks Redis for as long.
+const REPAIR_CHUNK: usize = 2000;
+
+/// A connection to Redis that comes back by itself. While Redis does not answer, it is marked unavailable and not asked
+/// again but by [`probe`](Self::probe), so that requests do not wait for it one after the other.
+pub struct RedisGate {
+    connection: ConnectionManager,
+    take: Script,
+    repair: Script,
+    available: AtomicBool,
+}
+
+impl RedisGate {
+    /// Connects when first used.
+    ///
+    /// # Errors
+    /// [`RedisError::Url`] when the URL cannot be parsed.
+    pub fn new(url: &str) -> Result<Self, RedisError> {
+        let client = redis::Client::open(url).map_err(|e| RedisError::Url(e.to_string()))?;
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(deadlines::REDIS_COMMAND))
+            .set_connection_timeout(Some(deadlines::REDIS_COMMAND))
+            .set_number_of_retries(1)
+            .set_max_delay(deadlines::REDIS_COMMAND);
+        let connection = ConnectionManager::new_lazy_with_config(client, config)?;
+        Ok(Self {
+            connection,
+            take: Script::new(include_str!("take.lua")),
+            repair: Script::new(include_str!("repair.lua")),
+            available: AtomicBool::new(true),
+        })
+    }
+
+    pub fn is_available(&self) -> bool {
+        self.available.load(Ordering::Relaxed)
+    }
+
+    /// Stops asking Redis until [`probe`](Self::probe) finds it again. Logged once an outage.
+    pub fn mark_unavailable(&self, error: &RedisError) {
+        if self.available.swap(false, Ordering::Relaxed) {
+            tracing::warn!(%error, "redis does not answer: going on without it, on the database's authority");
+        }
+    }
+
+    /// Asks whether Redis answers and marks it accordingly; to be called regularly.
+    pub async fn probe(&self) {
+        let mut connection = self.connection.clone();
+        match bounded(redis::cmd("PING").query_async::<Value>(&mut connection)).await {
+            Ok(_) => {
+                if !self.available.swap(true, Ordering::Relaxed) {
+                    tracing::info!("redis answers again");
+                }
+            }
+            Err(error) => self.mark_unavailable(&error),
+        }
+    }
+
+    /// Takes a token in one round trip. A call whose reply was lost may have taken it.
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    pub async fn take(&self, sale: SaleId, user: UserId, order: OrderId) -> Result<Admission, RedisError> {
+        let mut connection = self.connection.clone();
+        let (capacity, holders) = keys(sale);
+        let mut call = self.take.key(capacity);
+        call.key(holders).arg(user.to_string()).arg(order.to_string());
+        let answer: Vec<Value> = bounded(call.invoke_async(&mut connection)).await?;
+        match answer.as_slice() {
+            [Value::Int(0)] => Ok(Admission::Admitted),
+            [Value::Int(1), held] => Ok(Admission::Held(parse_uuid(held)?)),
+            [Value::Int(2)] => Ok(Admission::SoldOut),
+            [Value::Int(3)] => Ok(Admission::Unknown),
+            _ => Err(RedisError::Unexpected("take.lua answered something it does not document")),
+        }
+    }
+
+    /// A sale's gate as it is now; `None` when it is unknown.
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    pub async fn state(&self, sale: SaleId) -> Result<Option<GateState>, RedisError> {
+        let mut connection = self.connection.clone();
+        let (capacity, holders) = keys(sale);
+        let mut pipe = redis::pipe();
+        pipe.atomic().get(capacity).hgetall(holders);
+        let (capacity, holders): (Option<i64>, HashMap<String, String>) =
+            bounded_by(deadlines::REDIS_COMMAND * 8, pipe.query_async(&mut connection)).await?;
+        let Some(capacity) = capacity else { return Ok(None) };
+        let holders = holders
+            .iter()
+            .filter_map(|(user, order)| Some((Uuid::parse_str(user).ok()?, Uuid::parse_str(order).ok()?)))
+            .collect();
+        Ok(Some(GateState { capacity, holders }))
+    }
+
+    /// Capacity and number of holders, cheaply; `None` when the gate is unknown.
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    pub async fn size(&self, sale: SaleId) -> Result<Option<(i64, i64)>, RedisError> {
+        let mut connection = self.connection.clone();
+        let (capacity, holders) = keys(sale);
+        let mut pipe = redis::pipe();
+        pipe.atomic().get(capacity).hlen(holders);
+        let (capacity, holders): (Option<i64>, i64) = bounded(pipe.query_async(&mut connection)).await?;
+        Ok(capacity.map(|capacity| (capacity, holders)))
+    }
+
+    /// Applies a repair, in chunks; the capacity is set with the last, so that a gate half loaded stays unknown.
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    pub async fn apply(&self, sale: SaleId, repair: &GateRepair) -> Result<(), RedisError> {
+        let mut chunks = Vec::new();
+        for remove in repair.remove.chunks(REPAIR_CHUNK) {
+            chunks.push((remove, [].as_slice()));
+        }
+        for put in repair.put.chunks(REPAIR_CHUNK) {
+            chunks.push(([].as_slice(), put));
+        }
+        if chunks.is_empty() {
+            chunks.push(([].as_slice(), [].as_slice()));
+        }
+        let last = chunks.len() - 1;
+        for (index, (remove, put)) in chunks.into_iter().enumerate() {
+            let capacity = repair.capacity.filter(|_| index == last);
+            self.apply_chunk(sale, remove, put, capacity).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply_chunk(
+        &self,
+        sale: SaleId,
+        remove: &[(UserId, OrderId)],
+        put: &[(UserId, OrderId)],
+        capacity: Option<i64>,
+    ) -> Result<(), RedisError> {
+        let mut connection = self.connection.clone();
+        let (capacity_key, holders_key) = keys(sale);
+        let mut call = self.repair.key(capacity_key);
+        call.key(holders_key)
+            .arg(capacity.map(|c| c.to_string()).unwrap_or_default())
+            .arg(TIME_TO_LIVE.as_secs())
+            .arg(remove.len());
+        for (user, order) in remove.iter().chain(put) {
+            call.arg(user.to_string()).arg(order.to_string());
+        }
+        bounded(call.invoke_async::<i64>(&mut connection)).await.map(drop)
+    }
+
+    pub(super) async fn get_bytes(&self, key: &str) -> Result<Option<Vec<u8>>, RedisError> {
+        let mut connection = self.connection.clone();
+        bounded(connection.get(key)).await
+    }
+
+    pub(super) async fn set_bytes(&self, key: &str, bytes: &[u8], time_to_live: Duration) -> Result<(), RedisError> {
+        let mut connection = self.connection.clone();
+        bounded(connection.set_ex(key, bytes, time_to_live.as_secs())).await
+    }
+}
+
+fn keys(sale: SaleId) -> (String, String) {
+    (format!("flashsale:{{{sale}}}:capacity"), format!("flashsale:{{{sale}}}:holders"))
+}
+
+fn parse_uuid(value: &Value) -> Result<Uuid, RedisError> {
+    match value {
+        Value::BulkString(bytes) => Uuid::try_parse_ascii(bytes).ok(),
+        _ => None,
+    }
+    .ok_or(RedisError::Unexpected("a holder is not an order id"))
+}
+
+async fn bounded<T>(command: impl Future<Output = RedisResult<T>>) -> Result<T, RedisError> {
+    bounded_by(deadlines::REDIS_COMMAND, command).await
+}
+
+async fn bounded_by<T>(limit: Duration, command: impl Future<Output = RedisResult<T>>) -> Result<T, RedisError> {
+    match tokio::time::timeout(limit, command).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(RedisError::TimedOut(limit)),
+    }
+}

@@ -1,0 +1,49 @@
+//! Liveness, readiness, metrics, and the plain page at `/`.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::problem::Problem;
+use super::state::Api;
+
+/// The process answers.
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = String)))]
+pub async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// The process can serve: the database is reachable and migrated.
+#[utoipa::path(get, path = "/readyz", tag = "operation", responses(
+    (status = 200, body = String),
+    (status = 503, body = super::problem::ProblemBody, description = "says what is missing"),
+))]
+pub async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
+    let not_ready =
+        |error: String| Problem { error: error.into(), ..Problem { code: "not_ready", ..Problem::unavailable() } };
+    if api.stopping.is_cancelled() {
+        return Err(not_ready("The process is stopping".into()));
+    }
+    api.database.check_migrations().await.map_err(|error| not_ready(format!("Not ready: {error}")))?;
+    if !api.board.is_ready() {
+        return Err(not_ready("The sales have not been read yet".into()));
+    }
+    Ok("ready\n")
+}
+
+/// Prometheus text.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String)))]
+pub async fn metrics(State(api): State<Api>) -> Response {
+    let (open, in_use) = api.database.pool_status();
+    metrics::gauge!("flashsale_database_connections", "state" => "open").set(open as f64);
+    metrics::gauge!("flashsale_database_connections", "state" => "in_use").set(in_use as f64);
+    let mut response = api.metrics.render().into_response();
+    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    response
+}
+
+/// What there is, until the shop's page takes this place.
+pub async fn index() -> impl IntoResponse {
+    (StatusCode::OK, Html(include_str!("index.html")))
+}

@@ -1,0 +1,149 @@
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) on any POST.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use sha2::{Digest, Sha256};
+
+use super::auth;
+use super::json::read_body;
+use super::problem::Problem;
+use super::state::Api;
+use crate::app::idempotency::IdempotencyKeys;
+use crate::config::RETRY_AFTER;
+use crate::db::{KeyClaim, KeyState};
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The status kept for a request that may be run again: signing in makes a new token each time, and tokens are not kept.
+const RUN_AGAIN: u16 = 0;
+
+/// The key of a request, 1 to 255 visible ASCII characters, with or without the quotes of a structured string.
+///
+/// # Errors
+/// 400 for anything else.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().map(|text| text.trim().trim_matches('"'));
+    match key {
+        Some(key) if (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()) => {
+            Ok(Some(key.to_owned()))
+        }
+        _ => Err(Problem::invalid_request("Idempotency-Key: must be 1 to 255 visible ASCII characters")),
+    }
+}
+
+/// Gives the first answer to a key again, or runs the request and keeps its answer.
+pub async fn idempotent(State(api): State<Api>, request: Request, next: Next) -> Result<Response, Problem> {
+    if request.method() != Method::POST || !request.headers().contains_key("idempotency-key") {
+        return Ok(next.run(request).await);
+    }
+    let Some(caller) = caller(&request, &api) else { return Ok(next.run(request).await) };
+    let Some(key) = idempotency_key(request.headers())? else { return Ok(next.run(request).await) };
+    let (parts, body) = request.into_parts();
+    let body = read_body(body).await?;
+    let mut hash = Sha256::new();
+    hash.update(parts.uri.path());
+    hash.update([0]);
+    hash.update(&body);
+    let claim = KeyClaim { caller, key, fingerprint: hash.finalize().to_vec() };
+    let keeps_answer = parts.uri.path() != "/users/authenticate";
+    match api.keys.claim(claim.clone()).await? {
+        KeyState::Claimed => {}
+        KeyState::Finished { status: RUN_AGAIN, .. } => {
+            return Ok(next.run(Request::from_parts(parts, Body::from(body))).await);
+        }
+        KeyState::Finished { status, body } => return Ok(replay(status, body)),
+        KeyState::Running => return Err(still_running()),
+        KeyState::Mismatch => return Err(reused()),
+    }
+    // The request runs to its end and its answer is kept even if the caller goes away meanwhile.
+    let request = Request::from_parts(parts, Body::from(body));
+    let run = tokio::spawn(async move { run_and_keep(&api.keys, claim, keeps_answer, next.run(request).await).await });
+    run.await.unwrap_or_else(|_| Err(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)))
+}
+
+async fn run_and_keep(
+    keys: &IdempotencyKeys,
+    claim: KeyClaim,
+    keeps_answer: bool,
+    response: Response,
+) -> Result<Response, Problem> {
+    let status = response.status();
+    if !is_final(status) {
+        keys.finish(claim, None).await;
+        return Ok(response);
+    }
+    if !keeps_answer {
+        keys.finish(claim, Some((RUN_AGAIN, Vec::new()))).await;
+        return Ok(response);
+    }
+    let (mut parts, body) = response.into_parts();
+    let bytes = match parts.extensions.get::<Problem>() {
+        Some(problem) => problem.body("replayed"),
+        None => match body.collect().await {
+            Ok(body) => body.to_bytes().to_vec(),
+            Err(_) => return Err(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)),
+        },
+    };
+    keys.finish(claim, Some((status.as_u16(), bytes.clone()))).await;
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// Whose key it is: a user's, or for requests before signing in an address's. `None` for a session that is not valid,
+/// which the handler will refuse.
+fn caller(request: &Request, api: &Api) -> Option<String> {
+    let is_before_sign_in = matches!(request.uri().path(), "/users" | "/users/authenticate");
+    if is_before_sign_in {
+        let address = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
+        return Some(format!("address {address}"));
+    }
+    let session = auth::session(request.method(), request.headers(), api).ok()?;
+    Some(format!("user {}", session.user_id))
+}
+
+/// Whether an answer would be the same for the same request later. A refusal for lack of rights, time or room is not.
+fn is_final(status: StatusCode) -> bool {
+    !status.is_server_error()
+        && !matches!(
+            status,
+            StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::TOO_MANY_REQUESTS
+        )
+}
+
+fn replay(status: u16, body: Vec<u8>) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+fn still_running() -> Problem {
+    Problem {
+        retry_after: Some(RETRY_AFTER),
+        ..Problem::new(
+            StatusCode::CONFLICT,
+            "idempotency_key_in_use",
+            "A request with this Idempotency-Key is still running: ask again shortly",
+        )
+    }
+}
+
+fn reused() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency_key_reused",
+        "This Idempotency-Key was used for another request: use a new one",
+    )
+}

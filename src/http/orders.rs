@@ -1,0 +1,208 @@
+//! `/orders`: trying to buy, and asking what became of it.
+
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use metrics::counter;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::auth::Caller;
+use super::idempotency::idempotency_key;
+use super::json::Json;
+use super::problem::{Problem, ProblemBody};
+use super::sales::parse_id;
+use super::state::Api;
+use crate::app::place_order::{PlaceOrderError, Placed};
+use crate::config::deadlines;
+use crate::db::SettledOrder;
+use crate::domain::{FailureReason, Outcome, Refusal, UserId};
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceOrder {
+    product_id: Uuid,
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrderQuery {
+    /// The caller's newest order of this product; without it of all products.
+    #[param(value_type = Option<Uuid>)]
+    product_id: Option<String>,
+}
+
+/// An order in progress or successful.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct OrderView {
+    order_id: Uuid,
+    user_id: Uuid,
+    product_id: Uuid,
+    /// `in_progress` or `success`.
+    #[schema(example = "in_progress")]
+    status: &'static str,
+}
+
+/// An order that got no unit.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct FailedOrderView {
+    #[schema(example = "Failed to purchase")]
+    message: &'static str,
+    order_id: Uuid,
+    product_id: Uuid,
+    /// `sold_out` or `dead_lettered`.
+    #[schema(example = "sold_out")]
+    reason: &'static str,
+}
+
+/// What `GET /orders` answers.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum FoundOrderView {
+    Order(OrderView),
+    Failed(FailedOrderView),
+}
+
+/// Tries to buy one unit. Answered once the request is durable in the queue; with `Prefer: wait=N` (seconds, at most
+/// 10) once its outcome is known, or still in progress after that time.
+#[utoipa::path(post, path = "/orders", tag = "orders", request_body = PlaceOrder,
+    params(
+        ("Prefer" = Option<String>, Header, description = "wait=N: answer with the outcome", example = "wait=5"),
+        ("Idempotency-Key" = Option<String>, Header, description = "the first answer to this key is given again"),
+    ),
+    security(("bearer" = []), ("cookie" = [])), responses(
+    (status = 200, body = OrderView),
+    (status = 400, body = ProblemBody,
+        description = "sold_out, already_purchased, sale_ended, sale_not_started or invalid_request"),
+    (status = 401, body = ProblemBody),
+    (status = 404, body = ProblemBody, description = "product_not_found"),
+    (status = 409, body = ProblemBody, description = "idempotency_key_in_use"),
+    (status = 422, body = ProblemBody, description = "idempotency_key_reused"),
+    (status = 429, body = ProblemBody),
+    (status = 503, body = ProblemBody, description = "nothing was taken"),
+    (status = 504, body = ProblemBody, description = "outcome_unknown"),
+))]
+pub async fn place_order(
+    State(api): State<Api>,
+    Caller(session): Caller,
+    headers: HeaderMap,
+    Json(body): Json<PlaceOrder>,
+) -> Result<Response, Problem> {
+    let user_id = session.user_id;
+    api.limits.check_order(user_id)?;
+    let wait = preferred_wait(&headers);
+    let key = idempotency_key(&headers)?;
+    let placed = api.purchases.place_order(user_id, body.product_id, key, wait).await;
+    count(&placed);
+    let placed = placed?;
+    let status = match placed.outcome {
+        None => "in_progress",
+        Some(Outcome::Success) => "success",
+        Some(Outcome::Failed(FailureReason::SoldOut)) => return Err(Refusal::SoldOut.into()),
+        Some(Outcome::Failed(FailureReason::DeadLettered)) => return Err(Problem::order_failed()),
+    };
+    let view = OrderView { order_id: placed.order_id, user_id, product_id: body.product_id, status };
+    let mut response = axum::Json(view).into_response();
+    if let Some(applied) = wait.and_then(|wait| HeaderValue::from_str(&format!("wait={}", wait.as_secs())).ok()) {
+        response.headers_mut().insert(HeaderName::from_static("preference-applied"), applied);
+    }
+    Ok(response)
+}
+
+/// What became of the caller's newest purchase.
+#[utoipa::path(get, path = "/orders", tag = "orders", params(OrderQuery),
+    security(("bearer" = []), ("cookie" = [])), responses(
+    (status = 200, body = FoundOrderView),
+    (status = 400, body = ProblemBody),
+    (status = 401, body = ProblemBody),
+    (status = 404, body = ProblemBody, description = "order_not_found: the caller never tried"),
+))]
+pub async fn find_order(
+    State(api): State<Api>,
+    Caller(session): Caller,
+    Query(query): Query<OrderQuery>,
+) -> Result<axum::Json<FoundOrderView>, Problem> {
+    let product_id = query.product_id.map(|text| parse_id("product_id", &text)).transpose()?;
+    let order = api.purchases.find_order(session.user_id, product_id).await?;
+    let order = order.ok_or_else(|| Problem::not_found("order_not_found", "You have not tried to buy this"))?;
+    Ok(axum::Json(FoundOrderView::of(&order, session.user_id)))
+}
+
+impl FoundOrderView {
+    fn of(order: &SettledOrder, user_id: UserId) -> Self {
+        let SettledOrder { order_id, product_id, .. } = *order;
+        let status = match order.outcome {
+            None => "in_progress",
+            Some(Outcome::Success) => "success",
+            Some(failed) => {
+                let message = "Failed to purchase";
+                return Self::Failed(FailedOrderView { message, order_id, product_id, reason: failed.code() });
+            }
+        };
+        Self::Order(OrderView { order_id, user_id, product_id, status })
+    }
+}
+
+impl Problem {
+    fn order_failed() -> Self {
+        Self::new(
+            axum::http::StatusCode::CONFLICT,
+            "order_failed",
+            "Failed to purchase: the order could not be processed and we are looking into it",
+        )
+    }
+}
+
+/// The whole seconds of `Prefer: wait=N` (RFC 7240), at most [`deadlines::WAIT_MAX`]; anything else is not a preference
+/// we know and is passed over, as the RFC asks.
+fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
+    headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split([',', ';']))
+        .find_map(|preference| {
+            let (name, seconds) = preference.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("wait").then(|| seconds.trim().trim_matches('"').parse::<u64>().ok())?
+        })
+        .map(|seconds| Duration::from_secs(seconds).min(deadlines::WAIT_MAX))
+        .filter(|wait| !wait.is_zero())
+}
+
+fn count(placed: &Result<Placed, PlaceOrderError>) {
+    let outcome = match placed {
+        Ok(Placed { outcome: None, .. }) => "in_progress",
+        Ok(Placed { outcome: Some(outcome), .. }) => outcome.code(),
+        Err(PlaceOrderError::Refused(refusal)) => refusal.code(),
+        Err(PlaceOrderError::Unavailable(_)) => "unavailable",
+        Err(PlaceOrderError::OutcomeUnknown(_)) => "outcome_unknown",
+    };
+    counter!("flashsale_purchase_attempts_total", "outcome" => outcome).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::{HeaderMap, HeaderValue};
+
+    use super::preferred_wait;
+
+    #[test]
+    fn only_a_sensible_wait_is_a_preference() {
+        for (value, seconds) in [
+            ("wait=5", Some(5)),
+            ("respond-async, Wait = 3", Some(3)),
+            ("wait=600", Some(10)),
+            ("wait=0", None),
+            ("wait=soon", None),
+            ("wait", None),
+            ("waiter=5", None),
+        ] {
+            let headers = HeaderMap::from_iter([("prefer".parse().unwrap(), HeaderValue::from_static(value))]);
+            assert_eq!(preferred_wait(&headers), seconds.map(Duration::from_secs), "{value}");
+        }
+    }
+}

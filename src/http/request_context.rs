@@ -1,0 +1,58 @@
+//! The outermost layer: bounds the requests in progress, gives each an id, writes problems to their bodies, logs errors.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
+
+use super::problem::Problem;
+use super::state::Api;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Wraps every request.
+pub async fn request_context(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let request_id = request_id(&request);
+    let response = match api.limits.enter() {
+        // The place is given up when the head of the answer is ready: event streams do not hold it.
+        Some(_place) => next.run(request).await,
+        None => Problem::unavailable().into_response(),
+    };
+    write_problem(response, &request_id)
+}
+
+/// The caller's own id if it is a sensible one, so that a request can be followed through a proxy; otherwise a new one.
+fn request_id(request: &Request) -> HeaderValue {
+    let given = request.headers().get(REQUEST_ID).filter(|id| {
+        (1..=64).contains(&id.len()) && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+    });
+    given.cloned().unwrap_or_else(|| {
+        let mut buffer = Uuid::encode_buffer();
+        let id: &str = Uuid::new_v4().simple().encode_lower(&mut buffer);
+        HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    })
+}
+
+fn write_problem(mut response: Response, request_id: &HeaderValue) -> Response {
+    let status = response.status();
+    let problem = response.extensions_mut().remove::<Problem>().or_else(|| {
+        let is_ours = response.headers().contains_key(header::CONTENT_TYPE);
+        (!is_ours && (status.is_client_error() || status.is_server_error())).then(|| Problem::of_status(status))
+    });
+    if let Some(problem) = problem {
+        let id = request_id.to_str().unwrap_or_default();
+        if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+            tracing::error!(status = status.as_u16(), code = problem.code, request_id = id, "a request failed");
+        }
+        *response.body_mut() = Body::from(problem.body(id));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, request_id.clone());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

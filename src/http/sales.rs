@@ -1,0 +1,197 @@
+//! `/sales`: what everybody sees, and what an administrator changes.
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::auth::Administrator;
+use super::json::Json;
+use super::problem::{Problem, ProblemBody};
+use super::state::Api;
+use crate::app::sale_board::{SaleView, SalesView, render};
+use crate::domain::{NewProduct, NewSale, SaleChange};
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SalesQuery {
+    /// Only the sales of this product.
+    #[param(value_type = Option<Uuid>)]
+    product_id: Option<String>,
+}
+
+/// A sale to be created: of a new product (`name`, `price_in_cents`) or of one that exists (`product_id`).
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateSale {
+    product_id: Option<Uuid>,
+    name: Option<String>,
+    description: Option<String>,
+    price_in_cents: Option<i32>,
+    quantity: i32,
+    start_date: DateTime<Utc>,
+    end_date: DateTime<Utc>,
+}
+
+/// What is to change of a sale; at least one member besides its id.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateSale {
+    flash_sale_id: Uuid,
+    name: Option<String>,
+    description: Option<String>,
+    price_in_cents: Option<i32>,
+    quantity: Option<i32>,
+    start_date: Option<DateTime<Utc>>,
+    end_date: Option<DateTime<Utc>>,
+}
+
+/// The sales: what is offered, when, and how much is left.
+#[utoipa::path(get, path = "/sales", tag = "sales", params(SalesQuery), responses(
+    (status = 200, body = SalesView, description = "with ETag; If-None-Match is answered 304"),
+    (status = 304),
+    (status = 400, body = ProblemBody),
+))]
+pub async fn list_sales(
+    State(api): State<Api>,
+    Query(query): Query<SalesQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let board = api.board.current();
+    if !api.board.is_ready() {
+        return Err(Problem::unavailable());
+    }
+    let (body, etag) = match query.product_id {
+        None => (board.body.clone(), board.etag.clone()),
+        Some(text) => {
+            let product_id = parse_id("product_id", &text)?;
+            render(board.sales_of(product_id), api.board.database_now())
+        }
+    };
+    Ok(cached(&headers, body, &etag))
+}
+
+/// One sale.
+#[utoipa::path(get, path = "/sales/{flash_sale_id}", tag = "sales", params(("flash_sale_id" = Uuid, Path)), responses(
+    (status = 200, body = SaleView),
+    (status = 404, body = ProblemBody, description = "sale_not_found"),
+))]
+pub async fn find_sale(State(api): State<Api>, Path(flash_sale_id): Path<String>) -> Result<Response, Problem> {
+    if !api.board.is_ready() {
+        return Err(Problem::unavailable());
+    }
+    let board = api.board.current();
+    let id = Uuid::parse_str(&flash_sale_id).ok();
+    let sale = board.sales.iter().find(|sale| Some(sale.flash_sale_id) == id);
+    let sale = sale.ok_or_else(|| Problem::not_found("sale_not_found", "Sale not found"))?;
+    Ok(axum::Json(SaleView::at(sale, api.board.database_now())).into_response())
+}
+
+/// Creates a sale.
+#[utoipa::path(post, path = "/sales", tag = "sales", request_body = CreateSale,
+    security(("bearer" = []), ("cookie" = [])), responses(
+    (status = 201, body = SaleView),
+    (status = 400, body = ProblemBody),
+    (status = 401, body = ProblemBody),
+    (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody, description = "product_not_found"),
+    (status = 409, body = ProblemBody, description = "sale_overlaps"),
+))]
+pub async fn create_sale(
+    State(api): State<Api>,
+    _administrator: Administrator,
+    Json(body): Json<CreateSale>,
+) -> Result<impl IntoResponse, Problem> {
+    let sale = body.into_new_sale()?;
+    sale.check()?;
+    let sale = api.desk.create_sale(&sale).await?;
+    Ok((StatusCode::CREATED, axum::Json(SaleView::at(&sale, api.board.database_now()))))
+}
+
+/// Changes a sale, while it sells too.
+#[utoipa::path(post, path = "/sales/update", tag = "sales", request_body = UpdateSale,
+    security(("bearer" = []), ("cookie" = [])), responses(
+    (status = 200, body = SaleView),
+    (status = 400, body = ProblemBody),
+    (status = 401, body = ProblemBody),
+    (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody, description = "sale_not_found"),
+    (status = 409, body = ProblemBody, description = "quantity_below_sold or sale_overlaps"),
+))]
+pub async fn update_sale(
+    State(api): State<Api>,
+    _administrator: Administrator,
+    Json(body): Json<UpdateSale>,
+) -> Result<impl IntoResponse, Problem> {
+    let change = SaleChange {
+        name: body.name,
+        description: body.description,
+        price_in_cents: body.price_in_cents,
+        quantity: body.quantity,
+        start_date: body.start_date,
+        end_date: body.end_date,
+    };
+    if change == SaleChange::default() {
+        return Err(Problem::invalid_request("Nothing to change: send at least one member besides flash_sale_id"));
+    }
+    change.check()?;
+    let sale = api.desk.update_sale(body.flash_sale_id, &change).await?;
+    Ok(axum::Json(SaleView::at(&sale, api.board.database_now())))
+}
+
+impl CreateSale {
+    fn into_new_sale(self) -> Result<NewSale, Problem> {
+        let product = match (self.product_id, self.name, self.price_in_cents) {
+            (Some(product_id), None, None) if self.description.is_none() => NewProduct::Existing(product_id),
+            (Some(_), _, _) => {
+                return Err(Problem::invalid_request(
+                    "product_id: a product that exists brings its own name, description and price",
+                ));
+            }
+            (None, Some(name), Some(price_in_cents)) => NewProduct::Create {
+                product_id: Uuid::now_v7(),
+                name,
+                description: self.description.unwrap_or_default(),
+                price_in_cents,
+            },
+            (None, None, _) => return Err(Problem::invalid_request("name: is missing (or send product_id)")),
+            (None, _, None) => return Err(Problem::invalid_request("price_in_cents: is missing")),
+        };
+        Ok(NewSale {
+            flash_sale_id: Uuid::now_v7(),
+            product,
+            quantity: self.quantity,
+            start_date: self.start_date,
+            end_date: self.end_date,
+        })
+    }
+}
+
+/// Parses an id that stands in a query.
+///
+/// # Errors
+/// 400 naming the field.
+pub fn parse_id(field: &'static str, text: &str) -> Result<Uuid, Problem> {
+    Uuid::parse_str(text).map_err(|_| Problem::invalid_request(format!("{field}: must be a UUID")))
+}
+
+fn cached(headers: &HeaderMap, body: Bytes, etag: &str) -> Response {
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let is_fresh = known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == etag || tag.trim() == "*"));
+    let mut response = if is_fresh {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let mut response = Response::new(body.into());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    };
+    let headers = response.headers_mut();
+    if let Ok(etag) = HeaderValue::from_str(etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}

@@ -1,0 +1,92 @@
+//! The accept loop: HTTP/1.1 with a bounded number of connections, a time limit on heads, and a graceful stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::config::deadlines;
+
+/// Longest head of a request, in bytes, and most of its headers.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+const HEADERS_MAX: usize = 64;
+/// Pause after the system refused a connection, which it does when out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `stopping`, then lets the requests in progress finish, at most for [`deadlines::GRACEFUL_STOP`].
+pub async fn serve(listener: TcpListener, router: Router, connections_max: usize, stopping: CancellationToken) {
+    let connections = Arc::new(Semaphore::new(connections_max));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stopping.cancelled() => break,
+            accepted = accept(&listener, &connections) => accepted,
+        };
+        let Some((stream, address, place)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let connection = connection(&graceful, stream, address, router.clone());
+        tokio::spawn(async move {
+            connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(deadlines::GRACEFUL_STOP, graceful.shutdown()).await.is_err() {
+        tracing::warn!(after = ?deadlines::GRACEFUL_STOP, "connections were still open and are closed now");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    // Beyond the bound, connections wait in the system's backlog.
+    let place = Arc::clone(connections).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, address)) => {
+            // Answers are small and complete: waiting to fill a packet only delays them.
+            let _ = stream.set_nodelay(true);
+            Some((stream, address, place))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a connection was not accepted");
+            None
+        }
+    }
+}
+
+/// Serves one connection to its end, or until the graceful stop lets it go.
+fn connection(
+    graceful: &GracefulShutdown,
+    stream: TcpStream,
+    address: SocketAddr,
+    router: Router,
+) -> impl Future<Output = ()> + Send + use<> {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(ConnectInfo(address));
+        router.clone().oneshot(request)
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(deadlines::HEADER_READ)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let watched = graceful.watch(connection);
+    async move {
+        // A connection that breaks is its client's affair.
+        let _ = watched.await;
+    }
+}

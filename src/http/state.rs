@@ -1,0 +1,34 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::limits::Limits;
+use crate::app::idempotency::IdempotencyKeys;
+use crate::app::manage_sales::SaleDesk;
+use crate::app::outcomes::Outcomes;
+use crate::app::passwords::Passwords;
+use crate::app::place_order::Purchases;
+use crate::app::sale_board::SaleBoard;
+use crate::app::sessions::Sessions;
+use crate::db::Database;
+
+/// The use cases of an API process. Stateless in the sense that any other process can take over at any time: all of
+/// this is a cache of the database or a connection to it.
+#[derive(Clone)]
+pub struct Api {
+    pub database: Database,
+    pub board: Arc<SaleBoard>,
+    pub outcomes: Arc<Outcomes>,
+    pub purchases: Arc<Purchases>,
+    pub sessions: Arc<Sessions>,
+    pub passwords: Passwords,
+    pub desk: SaleDesk,
+    pub keys: Arc<IdempotencyKeys>,
+    pub limits: Arc<Limits>,
+    pub metrics: PrometheusHandle,
+    /// Cancelled when the process is asked to stop: event streams end.
+    pub stopping: CancellationToken,
+}

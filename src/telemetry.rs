@@ -1,0 +1,50 @@
+//! Floor 1: logs and metrics of a process.
+
+use std::io::IsTerminal;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging to standard error: one line an event, JSON with `LOG_FORMAT=json`, what is logged by `RUST_LOG`
+/// (default `info`).
+pub fn init_logs() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,pgmq=warn"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    let json = std::env::var_os("LOG_FORMAT").is_some_and(|format| format == "json");
+    // A second call (tests) keeps the first logger.
+    let _ = if json { logs.json().try_init() } else { logs.with_target(false).try_init() };
+}
+
+/// Starts counting; the handle renders the Prometheus text of `/metrics`.
+///
+/// # Errors
+/// When another recorder is installed in this process.
+pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(
+            Matcher::Suffix("_seconds".into()),
+            &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0],
+        )?
+        .set_buckets_for_metric(
+            Matcher::Suffix("_batch_size".into()),
+            &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0],
+        )?;
+    let handle = builder.install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!("flashsale_purchase_attempts_total", "POST /orders by outcome");
+    describe_histogram!("flashsale_place_orders_batch_size", "purchase requests placed by one SQL call");
+    describe_histogram!("flashsale_place_orders_seconds", "duration of one place_orders call");
+    describe_histogram!("flashsale_settle_orders_batch_size", "messages settled by one SQL call");
+    describe_histogram!("flashsale_settle_orders_seconds", "duration of one settle_orders call");
+    describe_counter!("flashsale_orders_settled_total", "orders settled by outcome");
+    describe_counter!("flashsale_dead_letters_total", "messages set aside in purchases_dead");
+    describe_gauge!("flashsale_gate_tokens", "free tokens of a sale's gate");
+    describe_counter!("flashsale_gate_repairs_total", "holders of a gate added, corrected or removed by reconciling");
+    describe_gauge!("flashsale_requests_in_flight", "HTTP requests in progress");
+}

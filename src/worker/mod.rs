@@ -1,0 +1,45 @@
+//! Floor 4: the worker. Settle loops drain the queue; chores keep Redis equal to the database and delete old rows.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::publish_sales::{prune_until, publish_sales_until};
+use crate::app::settle_orders::settle_until;
+use crate::config::{Bounds, deadlines};
+use crate::db::{Database, DbError};
+use crate::gate::RedisGate;
+
+/// Works until `stopping`; batches under way are finished.
+///
+/// # Errors
+/// [`DbError::Url`].
+pub async fn work_until(
+    stopping: CancellationToken,
+    url: &str,
+    bounds: &Bounds,
+    redis: Option<Arc<RedisGate>>,
+) -> Result<(), DbError> {
+    let settling = Database::new(url, bounds.settle_loops, "flashsale worker", deadlines::SETTLE_STATEMENT)?;
+    let chores = Database::new(url, 2, "flashsale worker chores", deadlines::SETTLE_STATEMENT)?;
+    let batch_max = i32::try_from(bounds.settle_batch_max).unwrap_or(i32::MAX);
+    let mut tasks = JoinSet::new();
+    for _ in 0..bounds.settle_loops {
+        tasks.spawn(settle_until(stopping.clone(), settling.clone(), batch_max));
+    }
+    tasks.spawn(prune_until(stopping.clone(), chores.clone()));
+    if let Some(redis) = redis {
+        tasks.spawn(publish_sales_until(stopping.clone(), chores, redis));
+    }
+    tracing::info!(loops = bounds.settle_loops, batch_max, "settling purchases");
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            // A panic in one task: the others stop too, and the process ends for its supervisor to start it again.
+            tracing::error!(%error, "a task of the worker broke off");
+            stopping.cancel();
+        }
+    }
+    tracing::info!("the worker has stopped");
+    Ok(())
+}
