@@ -168,7 +168,8 @@ async fn connect(url: &str) -> Result<PgPool, InstallError> {
     let pool = PgPoolOptions::new()
         .max_connections(2)
         .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options.application_name("flashsale migrate"))
+        // A user named flashsale would find the schema of that name first, and sqlx's table somewhere else each time.
+        .connect_with(options.application_name("flashsale migrate").options([("search_path", "public")]))
         .await
         .map_err(|e| InstallError::Unreachable(e.to_string()))?;
     let (number, name): (i32, String) =
