@@ -76,7 +76,8 @@ create table flashsale.orders (
     constraint order_status_is_known check (status in ('in_progress', 'success', 'failed')),
     constraint failed_orders_have_a_reason check ((status = 'failed') = (failure_reason is not null)),
     constraint settled_orders_have_a_time check ((status = 'in_progress') = (settled_at is null))
-) with (fillfactor = 70);  -- room to settle a row on its own page: settling changes no indexed column (HOT)
+) with (fillfactor = 50);  -- room to settle every row on its own page: settling changes no indexed column (HOT), and
+                           -- a batch settles whole pages at once; with 70 more than half had to move to other pages
 comment on column flashsale.orders.reserved_token is
     'the gate that gave the token: redis, process, or none when bought on the authority of the database alone';
 
@@ -94,7 +95,8 @@ begin
         using errcode = 'restrict_violation', constraint = 'settled_orders_never_change';
 end
 $$;
-create trigger settled_orders_never_change before update on flashsale.orders
+-- after, not before: a before trigger locks each row on its own first, a fifth more WAL for every order that is settled.
+create trigger settled_orders_never_change after update on flashsale.orders
 for each row when (old.status <> 'in_progress') execute function flashsale.refuse_change_of_settled_order();
 
 -- The first answer to each Idempotency-Key of a caller, for 24 hours. answer_status is null while it is running.
@@ -129,3 +131,4 @@ create table flashsale.settled_batches (
     dead_lettered integer     not null,
     constraint settled_batches_pkey primary key (batch_id)
 );
+create index settled_batches_by_time on flashsale.settled_batches (settled_at);

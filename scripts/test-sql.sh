@@ -64,8 +64,8 @@ start_server() {
     # Reached by its socket only. Nothing in it outlives the tests, so it need not reach the disk.
     as_server_user pg_ctl --pgdata=data --log=log --wait start --options="-c listen_addresses= -c fsync=off \
       -c unix_socket_directories=$server_dir -c autovacuum=off"
-  ) >"${TMPDIR:-/tmp}/${server_dir##*/}.log" 2>&1 || {
-    cat "${TMPDIR:-/tmp}/${server_dir##*/}.log" "$server_dir/log" >&2 || true
+  ) >"$server_dir/setup.log" 2>&1 || {
+    cat "$server_dir/setup.log" "$server_dir/log" >&2 || true
     die 'the throw-away PostgreSQL did not start, see above.'
   }
   export PGHOST=$server_dir PGUSER=postgres PGOPTIONS='-c client_min_messages=warning'
@@ -74,7 +74,7 @@ start_server() {
 # shellcheck disable=SC2317
 stop_server() {
   (cd "$server_dir" && as_server_user pg_ctl --pgdata=data --mode=immediate stop) >/dev/null 2>&1 || true
-  rm -rf "$server_dir" "${TMPDIR:-/tmp}/${server_dir##*/}.log"
+  rm -rf "$server_dir"
 }
 
 # The database every test is a copy of.
@@ -101,7 +101,7 @@ run_test() {
     printf 'sql/tests/%s.sql ran %d of %s tests, psql ended with %d\n' "$name" $((good + bad - 1)) "${planned:-?}" $status
   fi
   if ((bad > 0)); then
-    grep -v '^ok ' <<<"$output" || true
+    grep -E '^(not ok|#|psql:|DETAIL|HINT|CONTEXT|QUERY)' <<<"$output" || true
   fi
   printf '%s: %d passed, %d failed\n' "$name" "$good" "$bad"
   passed=$((passed + good))

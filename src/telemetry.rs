@@ -40,6 +40,7 @@ fn describe() {
     describe_counter!("flashsale_purchase_attempts_total", "POST /orders by outcome");
     describe_histogram!("flashsale_place_orders_batch_size", "purchase requests placed by one SQL call");
     describe_histogram!("flashsale_place_orders_seconds", "duration of one place_orders call");
+    describe_counter!("flashsale_purchases_not_placed_total", "purchase requests whose batch could not be placed");
     describe_histogram!("flashsale_settle_orders_batch_size", "messages settled by one SQL call");
     describe_histogram!("flashsale_settle_orders_seconds", "duration of one settle_orders call");
     describe_counter!("flashsale_orders_settled_total", "orders settled by outcome");

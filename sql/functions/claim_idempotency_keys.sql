@@ -8,6 +8,8 @@ create or replace function flashsale.claim_idempotency_keys(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
@@ -43,7 +45,9 @@ begin
         k.answer_status,
         k.answer_body
     from unnest(p_callers, p_keys, p_fingerprints) with ordinality as a (caller, key, fingerprint, ordinal)
-    left join flashsale.idempotency_keys k on k.caller = a.caller and k.key = a.key
+    left join lateral (
+        select * from flashsale.idempotency_keys i where i.caller = a.caller and i.key = a.key offset 0
+    ) k on true
     order by a.ordinal;
 end
 $$;

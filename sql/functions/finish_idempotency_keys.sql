@@ -5,6 +5,8 @@ create or replace function flashsale.finish_idempotency_keys(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 begin
     -- Claims are the caller's own, so no other transaction holds these rows but one that met the same key.

@@ -2,7 +2,8 @@
 -- transaction with the caller's COMMIT. Calling it again with the same order ids changes nothing and answers the same,
 -- which is how a COMMIT whose reply was lost is resolved.
 -- Hazards: rows are inserted in the order of user_id, so that two batches naming the same users cannot deadlock. The
--- planner is held to index look-ups, because a plan made while orders was empty would otherwise outlive its truth.
+-- planner is held to one index look-up a row (lateral … offset 0), because a plan made while orders was empty would
+-- otherwise outlive its truth and read every order of the sale for each batch.
 create or replace function flashsale.place_orders(
     p_product_id uuid,
     p_order_ids uuid[],
@@ -15,6 +16,7 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -43,8 +45,9 @@ begin
                 (order_id, product_id, user_id, flash_sale_id, accepted_at, reserved_token, idempotency_key)
             select r.order_id, p_product_id, r.user_id, v_sale.flash_sale_id, v_now, r.reserved_token, r.idempotency_key
             from requested r
-            join flashsale.users u on u.user_id = r.user_id
-            where u.disabled_at is null
+            cross join lateral (
+                select from flashsale.users u where u.user_id = r.user_id and u.disabled_at is null offset 0
+            ) u
             order by r.user_id
             on conflict do nothing
             returning order_id, user_id
@@ -58,6 +61,12 @@ begin
 
         if v_messages is not null then
             perform pgmq.send_batch('purchases', v_messages);
+        end if;
+        if cardinality(v_messages) = cardinality(p_order_ids) then  -- the usual batch: every request became an order
+            return query
+            select r.ordinal::integer, 'in_progress', r.order_id
+            from unnest(p_order_ids) with ordinality as r (order_id, ordinal);
+            return;
         end if;
     end if;
 
@@ -79,10 +88,15 @@ begin
         coalesce(live.order_id, mine.order_id)
     from unnest(p_order_ids, p_user_ids, p_idempotency_keys) with ordinality
         as r (order_id, user_id, idempotency_key, ordinal)
-    left join flashsale.orders live
-        on live.product_id = p_product_id and live.user_id = r.user_id and live.failure_reason is null
-    left join flashsale.orders mine
-        on mine.order_id = r.order_id
+    left join lateral (
+        select o.order_id, o.status, o.idempotency_key
+        from flashsale.orders o
+        where o.product_id = p_product_id and o.user_id = r.user_id and o.failure_reason is null
+        offset 0
+    ) live on true
+    left join lateral (
+        select o.order_id from flashsale.orders o where o.order_id = r.order_id offset 0
+    ) mine on true
     order by r.ordinal;
 end
 $$;

@@ -1,24 +1,34 @@
 -- Deletes what nobody can ask for any more: idempotency keys after 24 hours, ended sessions whose tokens have expired,
--- batch records after 30 days. Bounded: at most p_rows_max rows of each a call.
+-- batch records after 30 days. Bounded: at most p_rows_max rows of each a call (hence materialized: a subquery with a
+-- limit that is run again for each row takes more). now(), not clock_timestamp(): only a stable time is looked up by index.
 create or replace function flashsale.prune(p_rows_max integer) returns void
 language sql
 set search_path = pg_catalog, pg_temp
 as $$
-    delete from flashsale.idempotency_keys k
-    using (
-        select caller, key from flashsale.idempotency_keys
-        where claimed_at < clock_timestamp() - interval '24 hours' limit p_rows_max for update skip locked
-    ) old
-    where k.caller = old.caller and k.key = old.key;
+    with old as materialized (
+        select k.caller, k.key
+        from flashsale.idempotency_keys k
+        where k.claimed_at < now() - interval '24 hours'
+        order by k.claimed_at limit p_rows_max
+        for update skip locked
+    )
+    delete from flashsale.idempotency_keys k using old where k.caller = old.caller and k.key = old.key;
 
-    delete from flashsale.ended_sessions
-    where session_id in (
-        select session_id from flashsale.ended_sessions where expires_at < clock_timestamp() limit p_rows_max
-    );
+    with old as materialized (
+        select e.session_id
+        from flashsale.ended_sessions e
+        where e.expires_at < now()
+        limit p_rows_max
+        for update skip locked
+    )
+    delete from flashsale.ended_sessions e using old where e.session_id = old.session_id;
 
-    delete from flashsale.settled_batches
-    where batch_id in (
-        select batch_id from flashsale.settled_batches
-        where settled_at < clock_timestamp() - interval '30 days' order by batch_id limit p_rows_max
-    );
+    with old as materialized (
+        select b.batch_id
+        from flashsale.settled_batches b
+        where b.settled_at < now() - interval '30 days'
+        order by b.settled_at limit p_rows_max
+        for update skip locked
+    )
+    delete from flashsale.settled_batches b using old where b.batch_id = old.batch_id;
 $$;

@@ -4,14 +4,10 @@ create or replace function flashsale.settle_orders(p_batch_max integer)
 returns table (messages integer, succeeded integer, failed integer, duplicates integer, dead_lettered integer)
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 as $$
 declare
-    v_messages pgmq.message_record[];
+    v_messages constant pgmq.message_record[] := flashsale.take_messages(p_batch_max);
 begin
-    select array_agg(m order by m.msg_id) into v_messages from pgmq.pop('purchases', p_batch_max) m;
     if v_messages is null then
         return query select 0, 0, 0, 0, 0;
     else

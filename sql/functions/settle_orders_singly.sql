@@ -1,7 +1,8 @@
 -- What a worker calls after settle_orders failed: takes up to p_batch_max messages and settles each in a subtransaction
 -- of its own, so that the message that cannot be settled is set aside with its error and its batch-mates go on.
--- Errors of the moment (serialisation 40, resources 53, locks 55, operator 57, system 58) are no fault of a message and
--- are raised again: the messages return to the queue.
+-- Errors of the moment (serialisation 40, resources 53, locks 55, operator 57, system 58) and errors of the program
+-- (0A, 25, 42: a function or a right that is missing, as in the middle of a deployment) are no fault of a message and are
+-- raised again: the messages return to the queue instead of all being set aside.
 create or replace function flashsale.settle_orders_singly(p_batch_max integer)
 returns table (messages integer, succeeded integer, failed integer, duplicates integer, dead_lettered integer)
 language plpgsql
@@ -12,7 +13,7 @@ declare
     v_one     record;
 begin
     messages := 0; succeeded := 0; failed := 0; duplicates := 0; dead_lettered := 0;
-    for v_message in select * from pgmq.pop('purchases', p_batch_max) m order by m.msg_id loop
+    for v_message in select * from unnest(flashsale.take_messages(p_batch_max)) loop
         messages := messages + 1;
         begin
             select * into v_one from flashsale.settle_messages(array[v_message]);
@@ -21,7 +22,7 @@ begin
             duplicates := duplicates + v_one.duplicates;
             dead_lettered := dead_lettered + v_one.dead_lettered;
         exception when others then
-            if left(sqlstate, 2) in ('40', '53', '55', '57', '58') then
+            if left(sqlstate, 2) in ('0A', '25', '40', '42', '53', '55', '57', '58') then
                 raise;
             end if;
             perform flashsale.dead_letter_failed(v_message, sqlstate, sqlerrm);

@@ -29,14 +29,15 @@ cross join lateral (
     from flashsale.orders o
     where o.product_id = s.product_id and o.flash_sale_id = s.flash_sale_id and o.failure_reason is null
 ) o
-left join lateral (
+left join (
     select
+        m.message ->> 'flash_sale_id' as flash_sale_id,
         count(*) as queued,
         count(distinct w.order_id) as with_order
     from pgmq.q_purchases m
     left join flashsale.orders w
         on w.order_id = case when flashsale.is_uuid(m.message ->> 'order_id') then (m.message ->> 'order_id')::uuid end
         and w.status = 'in_progress'
-    where m.message ->> 'flash_sale_id' = s.flash_sale_id::text
-) q on true;
+    group by 1
+) q on q.flash_sale_id = s.flash_sale_id::text;
 comment on view ops.sale_books is 'the books of every sale; look for balanced = false';

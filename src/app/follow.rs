@@ -50,7 +50,6 @@ impl Follower {
         let mut sweep = ticker(intervals::OUTCOME_SWEEP);
         let mut reconcile = ticker(intervals::RECONCILE);
         let mut reconciler = GateReconciler::default();
-        let mut outage = Outage::default();
         loop {
             let done = tokio::select! {
                 notification = announced.recv() => match notification {
@@ -61,11 +60,9 @@ impl Follower {
                 _ = sweep.tick() => self.sweep_outcomes().await,
                 _ = reconcile.tick() => self.reconcile_process_gate(&mut reconciler).await,
             };
-            match done {
-                Ok(()) => outage.over(),
-                Err(error) => {
-                    outage.pause(&error);
-                }
+            // An outage is reported once, by the listener; what failed here is tried again with the next tick.
+            if let Err(error) = done {
+                tracing::debug!(%error, "what this process holds was not refreshed");
             }
         }
     }
@@ -193,11 +190,8 @@ pub async fn probe_redis(gate: Arc<crate::gate::RedisGate>) {
 async fn listen_for_ever(url: &str, announce: &mpsc::Sender<Notification>) {
     let mut outage = Outage::default();
     loop {
-        let started = Instant::now();
-        let Err(error) = db::listen(url, "flashsale listener", announce).await else { return };
-        if started.elapsed() > Duration::from_secs(5) {
-            outage.over();
-        }
+        let listening = db::listen(url, "flashsale listener", announce, || outage.over()).await;
+        let Err(error) = listening else { return };
         tokio::time::sleep(outage.pause(&error)).await;
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use metrics::histogram;
+use metrics::{counter, histogram};
 use uuid::Uuid;
 
 use super::batcher::{BatchBounds, Batcher};
@@ -226,7 +226,13 @@ async fn place_batch(
         };
         maybe_placed |= error.is_outcome_unknown();
         if !error.is_transient() || started.elapsed() + pause >= deadlines::PURCHASE_BATCH {
-            tracing::warn!(%product_id, purchases = requests.len(), maybe_placed, %error, "a batch was not placed");
+            counter!("flashsale_purchases_not_placed_total").increment(requests.len() as u64);
+            // An outage is reported once, by the listener; an error that will not pass is a fault of ours.
+            if error.is_transient() {
+                tracing::debug!(%product_id, purchases = requests.len(), maybe_placed, %error, "a batch was not placed");
+            } else {
+                tracing::error!(%product_id, purchases = requests.len(), %error, "a batch cannot be placed");
+            }
             return Err(LaneError { maybe_placed, last: error });
         }
         tracing::debug!(%product_id, purchases = requests.len(), %error, "placing a batch again");

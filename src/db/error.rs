@@ -39,7 +39,7 @@ impl DbError {
         match self {
             Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut(_) => true,
             Self::Refused { sqlstate, .. } => {
-                matches!(sqlstate.get(..2), Some("40" | "53" | "57" | "55"))
+                matches!(sqlstate.get(..2), Some("40" | "53" | "55" | "57" | "58"))
             }
             Self::Url(_) | Self::Unexpected(_) => false,
         }

@@ -38,11 +38,16 @@ struct SettledPayload {
 }
 
 /// Listens on a connection of its own and passes on what is announced, until the connection breaks or nobody receives
-/// any more.
+/// any more. Calls `on_listening` once it listens.
 ///
 /// # Errors
 /// [`DbError`] that ended it; the caller tries again.
-pub async fn listen(url: &str, application: &str, to: &mpsc::Sender<Notification>) -> Result<(), DbError> {
+pub async fn listen(
+    url: &str,
+    application: &str,
+    to: &mpsc::Sender<Notification>,
+    on_listening: impl FnOnce(),
+) -> Result<(), DbError> {
     let config = client_config(url, application, deadlines::STATEMENT)?;
     let (client, mut connection) = config.connect(tls::connector()?).await.map_err(DbError::not_sent)?;
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
@@ -68,6 +73,7 @@ pub async fn listen(url: &str, application: &str, to: &mpsc::Sender<Notification
         .batch_execute("listen flashsale_outcomes; listen flashsale_sales; listen flashsale_sessions")
         .await
         .map_err(DbError::not_sent)?;
+    on_listening();
     if to.send(Notification::Listening).await.is_err() {
         return Ok(());
     }

@@ -146,7 +146,7 @@ impl From<InvalidField> for Problem {
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         if error.is_transient() {
-            tracing::warn!(%error, "a request was answered 503");
+            tracing::debug!(%error, "a request was answered 503");
             return Self::unavailable();
         }
         tracing::error!(%error, "a request was answered 500");

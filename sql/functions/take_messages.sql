@@ -1,0 +1,28 @@
+-- Takes up to p_batch_max of the oldest visible messages off the queue, in the caller's transaction: a rollback gives
+-- them back. Null when there is none. It does what pgmq.pop does (and skips what pgmq.read has hidden), but deletes by
+-- ctid: pgmq.pop deletes by a semi-join, and while the statistics of the queue are those of an empty table (every burst
+-- begins so) that join reads the whole queue for each message, 10 s a batch at a depth of 200,000.
+create or replace function flashsale.take_messages(p_batch_max integer) returns pgmq.message_record[]
+language sql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+    with found as materialized (
+        select q.ctid as at
+        from pgmq.q_purchases q
+        where q.vt <= clock_timestamp()
+        order by q.msg_id
+        limit p_batch_max
+        for update skip locked
+    ),
+    taken as (
+        delete from pgmq.q_purchases q
+        using found f
+        where q.ctid = f.at
+        returning q.msg_id, q.read_ct, q.enqueued_at, q.last_read_at, q.vt, q.message, q.headers
+    )
+    select array_agg(row(t.*)::pgmq.message_record order by t.msg_id) from taken t
+$$;

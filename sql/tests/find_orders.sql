@@ -1,0 +1,50 @@
+-- What the API and the reconciler look up: find_orders, find_outcomes, live_orders, count_queued.
+select plan(13);
+select fixture.add_users('{1,2,3}');
+select fixture.open_sale(1, 1);
+select fixture.open_sale(2, 5);
+
+create function pg_temp.find(usr integer, product integer) returns setof text language sql as $$
+    select concat_ws(' ', ltrim(right(f.order_id::text, 12), '0'), f.status, f.failure_reason)
+    from flashsale.find_orders(fixture.user_id(usr), fixture.product_id(product)) f
+$$;
+
+select is_empty('select pg_temp.find(1, null)', 'who never tried has no order');
+select fixture.place(1, '{1,2}', '{1,2}');
+select results_eq('select pg_temp.find(2, 1)', array['2 in_progress'], 'in progress');
+select is_empty(
+    'select * from flashsale.find_outcomes(array[fixture.order_id(1), fixture.order_id(2)])', 'no outcome yet'
+);
+select results_eq(
+    'select * from flashsale.count_queued()', format('values (%L::uuid, 2::bigint)', fixture.sale_id(1)), 'two queued'
+);
+select pgmq.send('purchases', m) from (
+    select message as m from pgmq.q_purchases union all select '{}' union all select '{"flash_sale_id":"x","order_id":"y"}'
+) again;
+select results_eq(
+    'select * from flashsale.count_queued()', format('values (%L::uuid, 2::bigint)', fixture.sale_id(1)),
+    'also when each is queued twice, with poison between them'
+);
+select fixture.settle(100);
+select results_eq('select pg_temp.find(2, 1)', array['2 failed sold_out'], 'failed, with the reason');
+select results_eq(
+    $$select fixture.order_id(1) = o.order_id, o.outcome
+      from flashsale.find_outcomes(array[fixture.order_id(1), fixture.order_id(2), fixture.order_id(99)]) o
+      order by o.order_id$$,
+    $$values (true, 'success'), (false, 'sold_out')$$, 'the outcomes of those there are'
+);
+select flashsale.update_sale(fixture.sale_id(1), null, null, null, 2, null, null);
+select fixture.place(1, '{3}', '{2}');
+select results_eq('select pg_temp.find(2, 1)', array['3 in_progress'], 'the newest attempt counts');
+select fixture.place(2, '{4}', '{2}');
+select results_eq('select pg_temp.find(2, null)', array['4 in_progress', '3 in_progress'], 'of every product, newest first');
+select results_eq('select pg_temp.find(2, 2)', array['4 in_progress'], 'or of one');
+select set_eq(
+    'select order_id from flashsale.live_orders(fixture.product_id(1), fixture.sale_id(1))',
+    'select fixture.order_id(n) from unnest(array[1, 3]) n', 'live are those that hold a unit or wait for one'
+);
+select is_empty(
+    'select * from flashsale.live_orders(fixture.product_id(1), fixture.sale_id(2))', 'of that sale only'
+);
+select is_empty('select pg_temp.find(3, null)', 'nobody sees the orders of others');
+select * from finish();

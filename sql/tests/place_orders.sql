@@ -1,0 +1,121 @@
+-- place_orders: every outcome, and that orders and messages come in pairs.
+select plan(30);
+select fixture.add_users('{1,2,3,4,5,6,7,8,9}');
+select fixture.open_sale(1, 3);
+
+select results_eq(
+    $$select * from fixture.place(1, '{1,2}', '{1,2}')$$, array['in_progress 1', 'in_progress 2'],
+    'requests become orders in progress'
+);
+select results_eq(
+    $$select m.message ->> 'order_id' from pgmq.q_purchases m order by m.msg_id$$,
+    $$select fixture.order_id(n)::text from unnest(array[1, 2]) n$$, 'with one message each, in the order of their ids'
+);
+select results_eq(
+    $$select * from fixture.place(1, '{1,2}', '{1,2}')$$, array['in_progress 1', 'in_progress 2'],
+    'the same call again answers the same'
+);
+select is(count(*), 2::bigint, 'and enqueues nothing') from pgmq.q_purchases;
+select results_eq(
+    $$select * from fixture.place(1, '{3,4,5}', '{1,3,2}')$$,
+    array['in_progress 1', 'in_progress 4', 'in_progress 2'], 'a user who asks again is told the order in progress'
+);
+select results_eq(
+    $$select * from fixture.place(1, '{6,7,8}', '{4,4,4}')$$,
+    array['in_progress 6', 'in_progress 6', 'in_progress 6'], 'a user three times in one batch has one order, the first'
+);
+select results_eq(
+    $$select * from fixture.place(1, '{20,21}', '{99,5}')$$, array['unknown_user -', 'in_progress 21'],
+    'an unknown user gets no order and does not hold up the others'
+);
+update flashsale.users set disabled_at = now() where user_id = fixture.user_id(6);
+select results_eq($$select * from fixture.place(1, '{22}', '{6}')$$, array['unknown_user -'], 'nor does a disabled one');
+select results_eq(
+    $$select * from fixture.place(9, '{23}', '{7}')$$, array['product_not_found -'], 'a product without a sale'
+);
+select is(
+    (select array_agg((m.message ->> 'order_id')::uuid order by m.msg_id) from pgmq.q_purchases m),
+    (select array_agg(o.order_id order by o.order_id) from flashsale.orders o),
+    'orders in progress and messages are the same ones'
+);
+select is_empty($$select * from flashsale.place_orders(fixture.product_id(1), '{}', '{}', '{}', '{}')$$, 'an empty batch');
+
+select row_eq(
+    $$select o.product_id, o.flash_sale_id, o.reserved_token, o.idempotency_key, o.status, o.settled_at
+      from flashsale.orders o where o.order_id = fixture.order_id(1)$$,
+    row (fixture.product_id(1), fixture.sale_id(1), 'none'::text, null::text, 'in_progress'::text, null::timestamptz),
+    'an order says what it was made of'
+);
+select ok(
+    o.accepted_at between transaction_timestamp() - interval '1 minute' and clock_timestamp(), 'and when it was accepted'
+) from flashsale.orders o where o.order_id = fixture.order_id(1);
+select row_eq(
+    $$select m.message from pgmq.q_purchases m order by m.msg_id limit 1$$,
+    row (jsonb_build_object(
+        'order_id', fixture.order_id(1), 'user_id', fixture.user_id(1),
+        'product_id', fixture.product_id(1), 'flash_sale_id', fixture.sale_id(1)
+    )),
+    'so does its message'
+);
+
+-- 5 orders in progress (1, 2, 4, 6, 21) for 3 units
+select fixture.settle(100);
+select results_eq(
+    $$select * from fixture.place(1, '{30,31}', '{1,4}')$$, array['already_purchased 1', 'sold_out -'],
+    'after success already_purchased; with nothing left sold_out'
+);
+select results_eq(
+    $$select * from fixture.place(1, '{6}', '{4}')$$, array['in_progress 6'],
+    'a call whose reply was lost and whose order has failed since answers as it did'
+);
+select is(count(*), 0::bigint, 'and none of these enqueues anything') from pgmq.q_purchases;
+select flashsale.update_sale(fixture.sale_id(1), null, null, null, 4, null, null);
+select results_eq(
+    $$select * from fixture.place(1, '{32}', '{4}')$$, array['in_progress 32'], 'who failed may try again when stock returns'
+);
+select fixture.settle(100);
+select results_eq($$select * from fixture.place(1, '{33}', '{4}')$$, array['already_purchased 32'], 'and succeeds');
+select is(count(*), 2::bigint, 'both attempts are kept') from flashsale.orders where user_id = fixture.user_id(4);
+
+-- idempotency keys
+select fixture.open_sale(2, 3);
+select results_eq(
+    $$select * from fixture.place(2, '{40}', '{1}', '{key}')$$, array['in_progress 40'], 'one user may buy two products'
+);
+select fixture.settle(100);
+select results_eq(
+    $$select * from fixture.place(2, '{41,42}', '{1,2}', '{key,other}')$$, array['success 40', 'in_progress 42'],
+    'the same idempotency key gets the same order, also after success'
+);
+select results_eq(
+    $$select * from fixture.place(2, '{43}', '{1}', '{other}')$$, array['already_purchased 40'], 'another key does not'
+);
+
+-- windows, by the clock of the database
+select fixture.open_sale(3, 1);
+select flashsale.update_sale(fixture.sale_id(3), null, null, null, null, now() + interval '1 minute', null);
+select results_eq($$select * from fixture.place(3, '{50}', '{8}')$$, array['sale_not_started -'], 'before the window');
+select flashsale.update_sale(
+    fixture.sale_id(3), null, null, null, null, now() - interval '2 hours', clock_timestamp()
+);
+select results_eq($$select * from fixture.place(3, '{50}', '{8}')$$, array['sale_ended -'], 'the end is not in the window');
+select flashsale.create_sale(
+    fixture.sale_id(4), fixture.product_id(3), null, null, null, 1, clock_timestamp(), now() + interval '1 hour'
+);
+select results_eq(
+    $$select * from fixture.place(3, '{51}', '{8}')$$, array['in_progress 51'], 'the start is in it'
+);
+select is(o.flash_sale_id, fixture.sale_id(4), 'the order is of the sale that is open')
+from flashsale.orders o where o.order_id = fixture.order_id(51);
+select flashsale.update_sale(fixture.sale_id(4), null, null, null, null, null, clock_timestamp());
+select results_eq(
+    $$select * from fixture.place(3, '{51,52}', '{8,9}')$$, array['in_progress 51', 'sale_ended -'],
+    'an order accepted in the window stays accepted after it'
+);
+select is(fixture.settle(100), '2 2 0 0 0', 'and is settled after it');
+select bag_eq(
+    $$select message ->> 'order_id' from pgmq.q_purchases$$,
+    $$select o.order_id::text from flashsale.orders o where o.status = 'in_progress'$$,
+    'at the end nothing is in progress and nothing is queued'
+);
+select * from finish();
