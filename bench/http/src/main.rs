@@ -1,0 +1,57 @@
+//! `flashsale-bench`: measures the flash-sale engine over HTTP, and loads any server that speaks its API.
+//!
+//! What each figure means and why the comparisons are fair is in bench/METHODOLOGY.md. Dispatch only.
+
+mod baseline;
+mod books;
+mod buyers;
+mod client;
+mod database;
+mod run;
+mod stress;
+mod tokens;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+// The allocator of the engine, so that the plain handlers are compared with equal means.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures the flash-sale engine.
+///
+/// `run` starts everything it needs, measures the ratios of bench/METHODOLOGY.md and writes them as JSON. `http` loads
+/// a server of your own and shows what became of every request.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure the engine on a PostgreSQL and Redis private to the run
+    Run(run::Arguments),
+    /// Load one server: buy, be refused, look, or all at once
+    Http(stress::Arguments),
+    #[command(hide = true)]
+    ServeNaive(baseline::naive::Arguments),
+    #[command(hide = true)]
+    ServeConstant(baseline::constant::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let ended = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(arguments).await,
+        Command::Http(arguments) => stress::run(arguments).await,
+        Command::ServeNaive(arguments) => baseline::naive::serve(arguments).await.map(|()| ExitCode::SUCCESS),
+        Command::ServeConstant(arguments) => baseline::constant::serve(arguments).await.map(|()| ExitCode::SUCCESS),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("flashsale-bench: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,153 @@
+//! A PostgreSQL server of the test's own with a migrated database in it.
+//!
+//! Every test gets a copy of one prepared data directory, so that it can stop, crash and fill its server without
+//! another test noticing, and does not pay for initdb and the migrations again. The template is made by whichever test
+//! process comes first, once for each build of the binary.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use flashsale::embedded::EmbeddedPostgres;
+use nix::fcntl::{Flock, FlockArg};
+use tokio_postgres::{Client, NoTls};
+
+use super::stack::FLASHSALE;
+
+const TEMPLATES_KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// The fields are dropped in this order: the server is stopped before its watchdog lies down.
+pub struct Postgres {
+    server: EmbeddedPostgres,
+    _watchdog: Watchdog,
+}
+
+impl Postgres {
+    /// Starts a server with a migrated, empty database in `directory`.
+    pub fn start(directory: &Path) -> Self {
+        let data = directory.join("postgres");
+        copy(&template(), &data);
+        let _watchdog = Watchdog::start(directory);
+        Self { server: EmbeddedPostgres::start(&data).expect("start PostgreSQL on a copy of the template"), _watchdog }
+    }
+
+    /// The URL of the migrated database.
+    pub fn url(&self) -> String {
+        self.server.url().to_string()
+    }
+
+    /// The URL of another database of the same server.
+    pub fn url_of(&self, database: &str) -> String {
+        with_database(&self.url(), database)
+    }
+
+    pub async fn create_database(&self, name: &str) -> String {
+        connect(&self.url()).await.batch_execute(&format!("create database {name}")).await.expect("create a database");
+        self.url_of(name)
+    }
+
+    /// `pg_ctl stop -m immediate`: every backend dies where it stands, and recovery follows at the next start.
+    pub fn stop_immediately(&mut self) {
+        self.server.stop_immediately().expect("stop PostgreSQL immediately");
+    }
+
+    pub fn start_again(&mut self) {
+        self.server.restart().expect("start PostgreSQL again");
+    }
+}
+
+/// A shell that waits for the end of this process and then does what it could not do itself if it was killed: stop the
+/// server, which lives in a process group of its own, and remove its files.
+struct Watchdog {
+    child: Child,
+}
+
+impl Watchdog {
+    fn start(directory: &Path) -> Self {
+        let script = r#"read -r _; kill -QUIT $(head -q -n 1 "$0"/postgres*/postgres*/postmaster.pid); rm -rf "$0""#;
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg(directory).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self { child: command.spawn().expect("start the watchdog") }
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A session on a database, without the driver the product uses around it.
+pub async fn connect(url: &str) -> Client {
+    try_connect(url).await.expect("connect to PostgreSQL")
+}
+
+pub async fn try_connect(url: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// The same URL with another database in its path.
+pub fn with_database(url: &str, database: &str) -> String {
+    let (before, query) = url.split_once('?').map_or((url, None), |(before, query)| (before, Some(query)));
+    let (server, _) = before.rsplit_once('/').expect("a URL with a database in its path");
+    match query {
+        Some(query) => format!("{server}/{database}?{query}"),
+        None => format!("{server}/{database}"),
+    }
+}
+
+/// A stopped data directory with a migrated database, named after the build of the binary that migrated it.
+fn template() -> PathBuf {
+    let binary = std::fs::metadata(FLASHSALE).expect("the binary under test is built");
+    let built = binary.modified().expect("a modification time").duration_since(UNIX_EPOCH).expect("after 1970");
+    let prefix = format!("flashsale-it-template-{}-", nix::unistd::getuid());
+    let temporary = std::env::temp_dir();
+    let ready = temporary.join(format!("{prefix}{}-{}", built.as_nanos(), binary.len()));
+
+    let lock = File::create(temporary.join(format!("{prefix}lock"))).expect("create the lock of the template");
+    let _lock = Flock::lock(lock, FlockArg::LockExclusive).expect("lock the template");
+    if ready.exists() {
+        return ready;
+    }
+    remove_old_templates(&temporary, &prefix);
+    let unfinished = temporary.join(format!("{prefix}{}.unfinished", std::process::id()));
+    let mut server = EmbeddedPostgres::start(&unfinished).expect("start PostgreSQL for the template");
+    let url = server.url().to_string();
+    let migrate = Command::new(FLASHSALE).arg("migrate").env("DATABASE_URL", url).output().expect("run migrate");
+    assert!(
+        migrate.status.success(),
+        "migrate failed on a new database:\n{}{}",
+        String::from_utf8_lossy(&migrate.stdout),
+        String::from_utf8_lossy(&migrate.stderr)
+    );
+    server.stop().expect("stop PostgreSQL of the template");
+    // Each copy looks for a port of its own.
+    let _ = std::fs::remove_file(unfinished.join("postgres.port"));
+    std::fs::rename(&unfinished, &ready).expect("put the template in its place");
+    ready
+}
+
+fn remove_old_templates(temporary: &Path, prefix: &str) {
+    let entries = std::fs::read_dir(temporary).expect("list the temporary directory").flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
+        let age = entry.metadata().and_then(|found| found.modified()).map(|at| SystemTime::now().duration_since(at));
+        if let Ok(Ok(age)) = age
+            && age > TEMPLATES_KEPT_FOR
+            && entry.path().is_dir()
+        {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Copies with owners and modes: as root the server runs as somebody else.
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("run cp");
+    assert!(status.success(), "copy {} to {}", from.display(), to.display());
+}

@@ -1,0 +1,303 @@
+//! The whole system, private to one test: PostgreSQL, Redis if wanted, API and worker processes of the binary under
+//! test. Dropping it ends everything; a log with a panic or a secret in it fails the test.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::http::Http;
+use super::postgres::{Postgres, connect};
+use super::process::Process;
+use super::redis::RedisServer;
+use super::users::{JWT_SECRET, User, insert_users};
+use super::wait::eventually;
+
+pub const FLASHSALE: &str = env!("CARGO_BIN_EXE_flashsale");
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// What a stack is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    pub redis: bool,
+    pub apis: usize,
+    pub workers: usize,
+    /// More variables for the processes.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self { redis: false, apis: 1, workers: 1, environment: Vec::new() }
+    }
+}
+
+/// The fields are dropped in this order: who connects goes before who is connected to.
+pub struct Stack {
+    pub apis: Vec<Api>,
+    pub workers: Vec<Process>,
+    pub redis: Option<RedisServer>,
+    pub postgres: Postgres,
+    environment: Vec<(String, String)>,
+    directory: Directory,
+    /// Set by tests that expect a log line the check at the end would refuse.
+    pub logs_are_checked: bool,
+}
+
+pub struct Api {
+    pub process: Process,
+    pub http: Http,
+}
+
+/// A sale as the tests need to know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sale {
+    pub flash_sale_id: Uuid,
+    pub product_id: Uuid,
+    pub quantity: i64,
+}
+
+impl Stack {
+    /// One API, one worker, no Redis.
+    pub async fn start() -> Self {
+        Self::with(Parts::default()).await
+    }
+
+    pub async fn with(parts: Parts) -> Self {
+        let directory = Directory::create();
+        let postgres = Postgres::start(&directory.path);
+        let redis = match parts.redis {
+            true => Some(RedisServer::start(&directory.path).await),
+            false => None,
+        };
+        let mut environment = vec![
+            ("DATABASE_URL".to_owned(), postgres.url()),
+            ("JWT_SECRET".to_owned(), JWT_SECRET.to_owned()),
+            ("RATE_LIMITS".to_owned(), "off".to_owned()),
+            ("RUST_BACKTRACE".to_owned(), "1".to_owned()),
+        ];
+        environment.extend(redis.as_ref().map(|server| ("REDIS_URL".to_owned(), server.url())));
+        for (name, value) in parts.environment {
+            environment.retain(|(known, _)| *known != name);
+            environment.push((name, value));
+        }
+        let mut stack = Self {
+            apis: Vec::new(),
+            workers: Vec::new(),
+            redis,
+            postgres,
+            environment,
+            directory,
+            logs_are_checked: true,
+        };
+        for _ in 0..parts.apis {
+            stack.start_api();
+        }
+        for _ in 0..parts.workers {
+            stack.start_worker();
+        }
+        for api in &mut stack.apis {
+            api.wait_until_ready().await;
+        }
+        stack
+    }
+
+    /// Starts one more API process; wait for it with `wait_until_ready`.
+    pub fn start_api(&mut self) -> &mut Api {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let mut environment = self.environment.clone();
+        environment.push(("BIND_ADDR".to_owned(), address.to_string()));
+        let name = format!("api-{}", self.apis.len());
+        let process = Process::spawn(&name, FLASHSALE, &["api"], &environment, &self.directory.path);
+        self.apis.push(Api { process, http: Http { address } });
+        self.apis.last_mut().expect("one was just added")
+    }
+
+    pub fn start_worker(&mut self) -> &mut Process {
+        let name = format!("worker-{}", self.workers.len());
+        let process = Process::spawn(&name, FLASHSALE, &["worker"], &self.environment, &self.directory.path);
+        self.workers.push(process);
+        self.workers.last_mut().expect("one was just added")
+    }
+
+    /// Runs one of the binary's commands to its end.
+    pub fn run(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = std::process::Command::new(FLASHSALE);
+        command.args(arguments).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        super::process::die_with_parent(&mut command);
+        command.output().expect("run the binary")
+    }
+
+    /// The first API process.
+    pub fn http(&self) -> Http {
+        self.apis[0].http
+    }
+
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.apis.iter().map(|api| api.http.address).collect()
+    }
+
+    pub fn redis(&self) -> &RedisServer {
+        self.redis.as_ref().expect("a stack with Redis")
+    }
+
+    pub fn redis_mut(&mut self) -> &mut RedisServer {
+        self.redis.as_mut().expect("a stack with Redis")
+    }
+
+    /// A session of the test's own on the database.
+    pub async fn database(&self) -> Client {
+        connect(&self.postgres.url()).await
+    }
+
+    pub async fn users(&self, count: usize) -> Vec<User> {
+        insert_users(&self.database().await, count, false).await
+    }
+
+    pub async fn user(&self) -> User {
+        self.users(1).await.remove(0)
+    }
+
+    pub async fn administrator(&self) -> User {
+        insert_users(&self.database().await, 1, true).await.remove(0)
+    }
+
+    /// A sale that is open for an hour, made through the API.
+    pub async fn sale(&self, quantity: i64) -> Sale {
+        let now = Utc::now();
+        self.sale_between(quantity, now - TimeDelta::minutes(1), now + TimeDelta::hours(1)).await
+    }
+
+    pub async fn sale_between(&self, quantity: i64, start: DateTime<Utc>, end: DateTime<Utc>) -> Sale {
+        let administrator = self.administrator().await;
+        let body = json!({
+            "name": format!("Thing {}", Uuid::new_v4()), "description": "made by a test", "price_in_cents": 1999,
+            "quantity": quantity, "start_date": start, "end_date": end,
+        });
+        let created = self.http().post("/sales").bearer(&administrator.token).json(&body).send().await.expect(201);
+        let sale = Sale::of(&created.value());
+        for api in &self.apis {
+            eventually("every API process knows a new sale", Duration::from_secs(10), async || {
+                let reply = api.http.get(&format!("/sales/{}", sale.flash_sale_id)).send().await;
+                if reply.status == 200 { Ok(()) } else { Err(format!("{} {}", reply.status, reply.text())) }
+            })
+            .await;
+        }
+        sale
+    }
+
+    /// Waits until the queue is empty and no order of any sale is in progress.
+    pub async fn wait_until_drained(&self, deadline: Duration) {
+        let database = self.database().await;
+        eventually("the queue is empty and every order is settled", deadline, async || {
+            let row = database
+                .query_one(
+                    "select (select count(*) from pgmq.q_purchases),
+                            (select count(*) from flashsale.orders where status = 'in_progress')",
+                    &[],
+                )
+                .await
+                .map_err(|error| error.to_string())?;
+            match (row.get::<_, i64>(0), row.get::<_, i64>(1)) {
+                (0, 0) => Ok(()),
+                (queued, in_progress) => Err(format!("{queued} messages, {in_progress} orders in progress")),
+            }
+        })
+        .await;
+    }
+
+    pub fn logs(&self) -> String {
+        let apis = self.apis.iter().map(|api| &api.process);
+        apis.chain(&self.workers).map(Process::log_text).collect::<Vec<_>>().join("\n")
+    }
+
+    fn check_logs(&self) {
+        let logs = self.logs();
+        let panics: Vec<&str> = logs.lines().filter(|line| line.contains("panicked at")).collect();
+        assert!(panics.is_empty(), "a process panicked: {panics:#?}");
+        let database_url = self.environment.iter().find(|(name, _)| name == "DATABASE_URL").map(|(_, value)| value);
+        let password = database_url.and_then(|url| url.split_once("://")?.1.split_once('@')?.0.split_once(':'));
+        let secrets = [Some(JWT_SECRET), password.map(|(_, password)| password), Some("$argon2id$"), Some("eyJ")];
+        for secret in secrets.into_iter().flatten().filter(|secret| !secret.is_empty()) {
+            let line = logs.lines().find(|line| line.contains(secret));
+            assert!(line.is_none(), "a secret ({secret:?}) is in a log: {line:?}");
+        }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if self.logs_are_checked && !std::thread::panicking() {
+            self.check_logs();
+        }
+    }
+}
+
+impl Api {
+    pub async fn wait_until_ready(&mut self) {
+        let (process, http) = (&mut self.process, self.http);
+        eventually(&format!("{} is ready", process.name.clone()), READY_WITHIN, || {
+            let ended = process.exited();
+            async move {
+                if let Some(status) = ended {
+                    panic!("the API ended at its start: {status}");
+                }
+                match http.get("/readyz").try_send().await {
+                    Ok(reply) if reply.status == 200 => Ok(()),
+                    Ok(reply) => Err(format!("/readyz answered {} {}", reply.status, reply.text())),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+        })
+        .await;
+    }
+}
+
+impl Sale {
+    pub fn of(body: &Value) -> Self {
+        let id = |name: &str| body[name].as_str().and_then(|text| text.parse().ok());
+        Self {
+            flash_sale_id: id("flash_sale_id").unwrap_or_else(|| panic!("a sale has a flash_sale_id: {body}")),
+            product_id: id("product_id").unwrap_or_else(|| panic!("a sale has a product_id: {body}")),
+            quantity: body["quantity"].as_i64().unwrap_or_else(|| panic!("a sale has a quantity: {body}")),
+        }
+    }
+}
+
+/// A directory below the temporary one that ends with the test.
+struct Directory {
+    path: PathBuf,
+}
+
+impl Directory {
+    fn create() -> Self {
+        let path = std::env::temp_dir().join(format!("flashsale-it-{}", Uuid::new_v4().simple()));
+        std::fs::create_dir(&path).expect("create a temporary directory");
+        Self { path }
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+/// A port nobody listens on, below those the kernel gives to outgoing connections, and never the same one twice in one
+/// process. Processes start at different places, so that two rarely try the same port.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let spread = u16::try_from(std::process::id() % 1000).expect("below 1000") * 20;
+    for _ in 0..1000 {
+        let port = 12_000 + (spread + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port between 12000 and 32000");
+}

@@ -1,0 +1,91 @@
+//! GET /sales/events and GET /orders/events: what changes is told to whoever listens, whichever process changed it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::harness::{Connection, Parts, Request, Stack};
+
+const TOLD_WITHIN: Duration = Duration::from_secs(10);
+
+/// An open stream and what came through it.
+struct Stream {
+    connection: Connection,
+    text: String,
+}
+
+impl Stream {
+    async fn open(address: std::net::SocketAddr, request: &Request) -> Self {
+        let mut connection = Connection::open(address).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut connection.stream, &request.bytes()).await.unwrap();
+        let head = connection.read_head().await.unwrap().expect(200);
+        let kind = head.header("content-type").unwrap_or_default();
+        assert!(kind.starts_with("text/event-stream"), "{kind}");
+        Self { connection, text: String::new() }
+    }
+
+    /// Reads on until all of these are in one event.
+    async fn wait_for(&mut self, wanted: &[&str]) {
+        let read = async {
+            loop {
+                let found = self.text.split("\n\n").any(|event| wanted.iter().all(|part| event.contains(part)));
+                if found {
+                    return;
+                }
+                let chunk = self.connection.read_chunk().await.unwrap();
+                assert!(!chunk.is_empty(), "the stream ended; it said {}", self.text);
+                self.text.push_str(&String::from_utf8_lossy(&chunk));
+            }
+        };
+        let in_time = tokio::time::timeout(TOLD_WITHIN, read).await.is_ok();
+        assert!(in_time, "no event with {wanted:?} within {TOLD_WITHIN:?}; the stream said {}", self.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stock_is_told_by_every_api() {
+    let stack = Stack::with(Parts { apis: 2, ..Parts::default() }).await;
+    let sale = stack.sale(5).await;
+    let user = stack.user().await;
+    let id = sale.flash_sale_id.to_string();
+    let mut streams = Vec::new();
+    for api in &stack.apis {
+        let mut stream = Stream::open(api.http.address, &api.http.get("/sales/events")).await;
+        stream.wait_for(&[&id, "\"remaining_stock\":5"]).await;
+        streams.push(stream);
+    }
+    let body = json!({ "product_id": sale.product_id });
+    stack.http().post("/orders").bearer(&user.token).json(&body).send().await.expect(200);
+    for stream in &mut streams {
+        stream.wait_for(&[&id, "\"remaining_stock\":4"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outcome_is_told_to_its_user_alone() {
+    let stack = Stack::with(Parts { apis: 2, ..Parts::default() }).await;
+    let sale = stack.sale(5).await;
+    let users = stack.users(2).await;
+    stack.http().get("/orders/events").send().await.expect(401);
+    let http = stack.apis[1].http;
+    let mut own = Stream::open(http.address, &http.get("/orders/events").bearer(&users[0].token)).await;
+    let mut other = Stream::open(http.address, &http.get("/orders/events").bearer(&users[1].token)).await;
+    let body = json!({ "product_id": sale.product_id });
+    let order = stack.http().post("/orders").bearer(&users[0].token).json(&body).send().await.expect(200).value();
+    own.wait_for(&[order["order_id"].as_str().unwrap(), "success"]).await;
+
+    let second = stack.http().post("/orders").bearer(&users[1].token).json(&body).send().await.expect(200).value();
+    other.wait_for(&[second["order_id"].as_str().unwrap(), "success"]).await;
+    assert!(!other.text.contains(order["order_id"].as_str().unwrap()), "a stranger's order: {}", other.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn open_stream_does_not_hold_up_the_stop() {
+    let mut stack = Stack::start().await;
+    let http = stack.http();
+    let mut stream = Stream::open(http.address, &http.get("/sales/events")).await;
+    stack.apis[0].process.signal(nix::sys::signal::Signal::SIGTERM);
+    let status = stack.apis[0].process.wait_for_exit(Duration::from_secs(5)).await;
+    assert!(status.success(), "{status}");
+    while stream.connection.read_chunk().await.is_ok_and(|chunk| !chunk.is_empty()) {}
+}
