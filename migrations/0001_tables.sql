@@ -57,6 +57,18 @@ create table flashsale.flash_sales (
     )
 ) with (fillfactor = 20);  -- one hot row a sale: room for HOT updates of the counter on its own page
 
+-- How many orders of a sale are live (in progress or successful): what place_orders admits by, so that an order in
+-- progress has its unit and a crowd is turned away by the database too when there is no gate. A row of its own, because
+-- settling holds the row of the sale until its COMMIT and placing must not wait for that.
+create table flashsale.sale_intakes (
+    flash_sale_id uuid    not null,
+    live          integer not null default 0,
+    constraint sale_intakes_pkey primary key (flash_sale_id),
+    constraint intake_is_of_a_sale foreign key (flash_sale_id) references flashsale.flash_sales (flash_sale_id)
+    on delete cascade,
+    constraint live_is_not_negative check (live >= 0)
+) with (fillfactor = 20);
+
 -- One row a purchase request that was answered 200. It is inserted with its queue message in one transaction
 -- (place_orders) and settled with the deletion of that message in one transaction (settle_orders).
 -- No foreign keys: they are checked row by row and would lock the one hot sale row; place_orders joins users and

@@ -114,7 +114,7 @@ pub mod deadlines {
 
     /// Reading the head of a request.
     pub const HEADER_READ: Duration = Duration::from_secs(10);
-    /// A pause between two parts of a body.
+    /// Reading the body of a request, all of it.
     pub const BODY_READ: Duration = Duration::from_secs(10);
     /// A free connection of the pool.
     pub const POOL_WAIT: Duration = Duration::from_secs(1);

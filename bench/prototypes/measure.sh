@@ -22,13 +22,27 @@ pgbench_tps() {
     awk '/aborted|ERROR|error:/ { print > "/dev/stderr" } /^tps = / { print $3 }'
 }
 
-# measure <label> <script> <batch> <clients> <transactions a client>: adds "label rows/s" and "label WAL bytes/row"
+# CPU time (ms) of all sessions of the server that have ended, as the kernel counts it for their parent. It holds still on a
+# busy machine, where rows/s do not. Linux and a superuser only; 0 elsewhere.
+cpu_ms() {
+  sleep 0.2 # a session ends after its client
+  sql "select (f.fields[14]::bigint + f.fields[15]::bigint) * 10
+       from (select split_part(pg_read_file('/proc/self/stat'), ' ', 4) as pid) parent
+       cross join lateral (
+           select string_to_array(split_part(pg_read_file('/proc/' || parent.pid || '/stat'), ') ', 2), ' ') as fields
+       ) f" 2>/dev/null || echo 0
+}
+
+# measure <label> <script> <batch> <clients> <transactions a client>: records rows/s, CPU time and WAL a row
 measure() {
-  local label=$1 script=$2 batch=$3 clients=$4 transactions=$5 before tps
-  before=$(wal_bytes)
+  local label=$1 script=$2 batch=$3 clients=$4 transactions=$5 wal cpu tps rows
+  rows=$((batch * clients * transactions))
+  wal=$(wal_bytes) cpu=$(cpu_ms)
   tps=$(pgbench_tps "$script" "$clients" "$transactions" -D batch="$batch")
+  cpu=$(($(cpu_ms) - cpu)) wal=$(($(wal_bytes) - wal))
   record "$label" 'rows/s' "$(awk -v t="$tps" -v b="$batch" 'BEGIN { printf "%d", t * b }')"
-  record "$label" 'WAL bytes/row' $((($(wal_bytes) - before) / (batch * clients * transactions)))
+  record "$label" 'CPU µs/row' "$(awk -v c="$cpu" -v r="$rows" 'BEGIN { printf "%.1f", 1000 * c / r }')"
+  record "$label" 'WAL bytes/row' $((wal / rows))
 }
 
 # record <label> <unit> <value>

@@ -18,6 +18,7 @@ begin
     end if;
     insert into flashsale.flash_sales (flash_sale_id, product_id, start_date, end_date, quantity)
     values (p_flash_sale_id, p_product_id, p_start_date, p_end_date, p_quantity);
+    insert into flashsale.sale_intakes (flash_sale_id) values (p_flash_sale_id);
     update flashsale.products p
     set quantity = p.quantity + p_quantity
     where p.product_id = p_product_id;

@@ -21,6 +21,7 @@ begin
             returning o.*
         )
         select array_agg(f::flashsale.orders) into v_failed from failed f;
+        perform flashsale.note_failed(v_failed);
         perform flashsale.notify_outcomes(v_failed);
     end if;
 end

@@ -1,8 +1,9 @@
 -- Accepts a batch of purchase requests of one product: an in-progress order and its queue message for each, in one
 -- transaction with the caller's COMMIT. Calling it again with the same order ids changes nothing and answers the same,
 -- which is how a COMMIT whose reply was lost is resolved.
--- Hazards: rows are inserted in the order of user_id, so that two batches naming the same users cannot deadlock. The
--- planner is held to one index look-up a row (lateral … offset 0), because a plan made while orders was empty would
+-- No more orders are live than there are units: an order in progress has its unit, unless the quantity is lowered later.
+-- Hazards: batches of one sale take turns on its intake, held until their COMMIT; so what is live is exact, and batches
+-- naming the same users cannot deadlock. The planner is held to one index look-up a row (lateral … offset 0), because a plan made while orders was empty would
 -- otherwise outlive its truth and read every order of the sale for each batch.
 create or replace function flashsale.place_orders(
     p_product_id uuid,
@@ -24,6 +25,7 @@ declare
     v_sale     flashsale.flash_sales;
     v_refusal  text;
     v_messages jsonb[];
+    v_free     integer;
 begin
     select * into v_sale
     from flashsale.flash_sales s
@@ -31,24 +33,39 @@ begin
 
     if not found then
         v_refusal := flashsale.refusal_outside_window(p_product_id, v_now);
-    elsif v_sale.sold >= v_sale.quantity then
-        v_refusal := 'sold_out';
     else
+        v_free := flashsale.free_units(v_sale.flash_sale_id);
+        if v_free <= 0 then
+            v_refusal := 'sold_out';
+        end if;
+    end if;
+
+    if v_refusal is null then
         with requested as (
-            select distinct on (r.user_id) r.order_id, r.user_id, r.reserved_token, r.idempotency_key
+            select distinct on (r.user_id) r.order_id, r.user_id, r.reserved_token, r.idempotency_key, r.ordinal
             from unnest(p_order_ids, p_user_ids, p_reserved_tokens, p_idempotency_keys) with ordinality
                 as r (order_id, user_id, reserved_token, idempotency_key, ordinal)
             order by r.user_id, r.ordinal
         ),
-        placed as (
-            insert into flashsale.orders
-                (order_id, product_id, user_id, flash_sale_id, accepted_at, reserved_token, idempotency_key)
-            select r.order_id, p_product_id, r.user_id, v_sale.flash_sale_id, v_now, r.reserved_token, r.idempotency_key
+        admitted as (
+            select r.*
             from requested r
             cross join lateral (
                 select from flashsale.users u where u.user_id = r.user_id and u.disabled_at is null offset 0
             ) u
-            order by r.user_id
+            where not exists (
+                select from flashsale.orders o
+                where o.product_id = p_product_id and o.user_id = r.user_id and o.failure_reason is null offset 0
+            )
+            order by r.ordinal
+            limit v_free
+        ),
+        placed as (
+            insert into flashsale.orders
+                (order_id, product_id, user_id, flash_sale_id, accepted_at, reserved_token, idempotency_key)
+            select a.order_id, p_product_id, a.user_id, v_sale.flash_sale_id, v_now, a.reserved_token, a.idempotency_key
+            from admitted a
+            order by a.user_id
             on conflict do nothing
             returning order_id, user_id
         )
@@ -61,6 +78,9 @@ begin
 
         if v_messages is not null then
             perform pgmq.send_batch('purchases', v_messages);
+            update flashsale.sale_intakes i
+            set live = i.live + cardinality(v_messages)
+            where i.flash_sale_id = v_sale.flash_sale_id;
         end if;
         if cardinality(v_messages) = cardinality(p_order_ids) then  -- the usual batch: every request became an order
             return query
@@ -82,7 +102,7 @@ begin
             when v_refusal is not null then v_refusal
             when exists (
                 select from flashsale.users u where u.user_id = r.user_id and u.disabled_at is null
-            ) then 'sold_out'  -- the order it met has just failed: there was no unit left
+            ) then 'sold_out'  -- the units did not suffice for the whole batch
             else 'unknown_user'
         end,
         coalesce(live.order_id, mine.order_id)

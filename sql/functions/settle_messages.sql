@@ -1,9 +1,9 @@
 -- Decides the orders that a batch of messages is about, and says so on the channel flashsale_outcomes.
 -- Hazards: the rows of the sales are locked first and in the order of their ids; only then are the orders read, so two
--- workers holding two deliveries of one order decide it once. A message that names no order is set aside in
--- purchases_dead within the same transaction and does not hold up its batch. As in place_orders the planner is held to
--- one look-up a row: by index (lateral … offset 0), and for the update by ctid, which also leaves alone an order that
--- somebody else has changed since it was read.
+-- workers holding two deliveries of one order decide it once. A message that names no order, or one of a sale that was
+-- deleted, is set aside in purchases_dead within the same transaction and does not hold up its batch. As in place_orders
+-- the planner is held to one look-up a row: by index (lateral … offset 0), and for the update by ctid, which also leaves
+-- alone an order that somebody else has changed since it was read.
 create or replace function flashsale.settle_messages(p_messages pgmq.message_record[])
 returns table (messages integer, succeeded integer, failed integer, duplicates integer, dead_lettered integer)
 language plpgsql
@@ -19,6 +19,7 @@ declare
     v_order_ids uuid[];
     v_sale_ids  uuid[];
     v_known     integer;
+    v_locked    integer;
     v_settled   flashsale.orders[];
     v_succeeded integer;
 begin
@@ -41,6 +42,7 @@ begin
     where s.flash_sale_id = any (v_sale_ids)
     order by s.flash_sale_id
     for no key update;
+    get diagnostics v_locked = row_count;
 
     with delivered as (
         select d.order_id, min(d.msg_id) as msg_id
@@ -86,11 +88,15 @@ begin
     into v_settled, v_succeeded;
 
     messages := cardinality(p_messages);
-    dead_lettered := case when v_known = messages then 0 else flashsale.dead_letter_unknown_orders(p_messages) end;
+    dead_lettered := case when v_known = messages and v_locked = cardinality(v_sale_ids) then 0
+        else flashsale.dead_letter_unknown_orders(p_messages) end;
     perform flashsale.notify_outcomes(v_settled);
 
     succeeded := v_succeeded;
     failed := coalesce(cardinality(v_settled), 0) - v_succeeded;
+    if failed > 0 then
+        perform flashsale.note_failed(v_settled);
+    end if;
     duplicates := messages - succeeded - failed - dead_lettered;
     insert into flashsale.settled_batches (messages, succeeded, failed, duplicates, dead_lettered)
     values (messages, succeeded, failed, duplicates, dead_lettered);

@@ -1,5 +1,5 @@
 -- place_orders: every outcome, and that orders and messages come in pairs.
-select plan(30);
+select plan(32);
 select fixture.add_users('{1,2,3,4,5,6,7,8,9}');
 select fixture.open_sale(1, 3);
 
@@ -98,12 +98,12 @@ select results_eq($$select * from fixture.place(3, '{50}', '{8}')$$, array['sale
 select flashsale.update_sale(
     fixture.sale_id(3), null, null, null, null, now() - interval '2 hours', clock_timestamp()
 );
-select results_eq($$select * from fixture.place(3, '{50}', '{8}')$$, array['sale_ended -'], 'the end is not in the window');
+select results_eq($$select * from fixture.place(3, '{50}', '{8}')$$, array['sale_ended -'], 'after the window');
 select flashsale.create_sale(
     fixture.sale_id(4), fixture.product_id(3), null, null, null, 1, clock_timestamp(), now() + interval '1 hour'
 );
 select results_eq(
-    $$select * from fixture.place(3, '{51}', '{8}')$$, array['in_progress 51'], 'the start is in it'
+    $$select * from fixture.place(3, '{51}', '{8}')$$, array['in_progress 51'], 'in the window'
 );
 select is(o.flash_sale_id, fixture.sale_id(4), 'the order is of the sale that is open')
 from flashsale.orders o where o.order_id = fixture.order_id(51);
@@ -113,6 +113,28 @@ select results_eq(
     'an order accepted in the window stays accepted after it'
 );
 select is(fixture.settle(100), '2 2 0 0 0', 'and is settled after it');
+-- The clock is read when the function runs, not when its statement or transaction began.
+select flashsale.create_sale(
+    fixture.sale_id(5), fixture.product_id(3), null, null, null, 9, clock_timestamp(), now() + interval '1 hour'
+);
+create temp table answers (answer text);
+do $$
+begin
+    perform flashsale.update_sale(fixture.sale_id(5), null, null, null, null, null, clock_timestamp());
+    insert into answers select * from fixture.place(3, '{53}', '{9}');
+end
+$$;
+select results_eq('select answer from answers', array['sale_ended -'], 'the window is judged by the time of the call');
+
+-- Users are inserted in the order of their ids, messages are sent in the order of the orders.
+select fixture.open_sale(6, 20);
+select fixture.place(6, '{61,62,63,64,65,67,68,69}', '{1,2,3,4,5,7,8,9}');
+select results_eq(
+    $$select (m.message ->> 'order_id')::uuid from pgmq.q_purchases m order by m.msg_id$$,
+    $$select o.order_id from flashsale.orders o where o.product_id = fixture.product_id(6) order by o.order_id$$,
+    'the messages of a batch are in the order of their order ids'
+);
+select fixture.settle(100);
 select bag_eq(
     $$select message ->> 'order_id' from pgmq.q_purchases$$,
     $$select o.order_id::text from flashsale.orders o where o.status = 'in_progress'$$,

@@ -1,5 +1,5 @@
 -- Two sessions at once: what one holds the other waits for, skips or is told.
-select plan(17);
+select plan(19);
 select fixture.add_users('{1,2,3,4,5,6,7,8,9}');
 select fixture.open_sale(1, 3);
 select fixture.open_session('one');
@@ -82,4 +82,14 @@ select public.dblink_send_query('two', 'select fixture.settle(2)');
 select ok(fixture.waits_for_a_lock('%settle(2)%'), 'batches of several sales wait for each other');
 select public.dblink_exec('one', 'commit');
 select results_eq($$select pg_temp.answer('two')$$, array['1 1 0 0 0'], 'and do not deadlock');
+
+-- A worker does not wait for the messages of another; only for the sale, when both have some of it.
+select fixture.open_sale(3, 9);
+select fixture.place(3, '{41}', '{2}');
+select fixture.place(2, '{42}', '{3}');
+select public.dblink_exec('two', 'set lock_timeout = ''5s''');
+select public.dblink_exec('one', 'begin');
+select results_eq($$select pg_temp.in_session('one', 'select fixture.settle(1)')$$, array['1 1 0 0 0'], 'one has a message');
+select results_eq($$select pg_temp.in_session('two', 'select fixture.settle(1)')$$, array['1 1 0 0 0'], 'two takes the next');
+select public.dblink_exec('one', 'commit');
 select * from finish();

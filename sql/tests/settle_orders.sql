@@ -1,5 +1,5 @@
 -- settle_orders: decides first come first served up to the quantity, once; sets aside what is no order; tells everybody.
-select plan(37);
+select plan(40);
 select fixture.add_users(array(select generate_series(1, 200)));
 select fixture.open_sale(1, 3);
 select fixture.open_sale(2, 1);
@@ -82,6 +82,18 @@ select is(
 );
 select is(count(*), 0::bigint, 'and off the queue') from pgmq.q_purchases;
 select is(fixture.settle(100), '0 0 0 0 0', 'for good');
+
+-- an order whose sale was deleted by hand
+select fixture.open_sale(9, 5);
+select fixture.place(9, '{43,44}', '{43,44}');
+select fixture.place(1, '{45}', '{45}');
+delete from flashsale.flash_sales where flash_sale_id = fixture.sale_id(9);
+select is(fixture.settle(100), '3 1 0 0 2', 'orders of a sale that is gone are set aside');
+select results_eq(
+    $$select reason, order_status from ops.dead_letters where order_id = fixture.order_id(43)$$,
+    $$values ('unknown_sale', 'failed')$$, 'and fail'
+);
+select is(count(*), 0::bigint, 'nobody waits for ever') from flashsale.orders where status = 'in_progress';
 
 -- what pgmq.read has hidden is left alone until it reappears
 select fixture.place(1, '{51,52}', '{51,52}');

@@ -1,4 +1,4 @@
--- One row a sale: what is offered, sold, queued and left, and whether the books balance: the counter equals the rows,
+-- One row a sale: what is offered, sold, queued and left, and whether the books balance: the counters equal the rows,
 -- no unit is oversold, and orders in progress and queue messages match one to one.
 create or replace view ops.sale_books as
 select
@@ -17,11 +17,12 @@ select
     o.success as success_rows,
     o.in_progress as in_progress_rows,
     (
-        s.sold = o.success and s.sold <= s.quantity
+        s.sold = o.success and s.sold <= s.quantity and coalesce(i.live, o.success + o.in_progress) = o.success + o.in_progress
         and coalesce(q.queued, 0) = o.in_progress and coalesce(q.with_order, 0) = o.in_progress
     ) as balanced
 from flashsale.flash_sales s
 join flashsale.products p on p.product_id = s.product_id
+left join flashsale.sale_intakes i on i.flash_sale_id = s.flash_sale_id
 cross join lateral (
     select
         count(*) filter (where o.status = 'success') as success,

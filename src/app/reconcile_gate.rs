@@ -53,7 +53,14 @@ impl GateReconciler {
         database: &Database,
         sale: &SaleSnapshot,
     ) -> Result<usize, ReconcileError> {
-        let known = redis.size(sale.flash_sale_id).await?;
+        let known = match redis.size(sale.flash_sale_id).await {
+            Err(error) if error.is_foreign_value() => {
+                tracing::warn!(flash_sale_id = %sale.flash_sale_id, %error, "the gate's keys hold something else: rebuilt");
+                redis.forget(sale.flash_sale_id).await?;
+                None
+            }
+            known => known?,
+        };
         let as_it_should_be = known.is_some_and(|(capacity, _)| capacity == i64::from(sale.quantity));
         if as_it_should_be && !self.is_due(sale.flash_sale_id) {
             return Ok(0);

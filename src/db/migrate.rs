@@ -18,6 +18,8 @@ const ROLES: &str = include_str!("../../sql/roles.sql");
 
 /// Names the advisory lock under which all of this happens.
 const LOCK_KEY: i64 = 0x666c_6173_6873_616c;
+/// Waiting for a connection.
+const CONNECT: Duration = Duration::from_secs(5);
 const OLDEST_SERVER: i32 = 150_000;
 
 /// Why the database cannot be installed or used.
@@ -165,11 +167,18 @@ fn newest_migration() -> i64 {
 
 async fn connect(url: &str) -> Result<PgPool, InstallError> {
     let options: PgConnectOptions = url.parse().map_err(|e: sqlx::Error| InstallError::Url(e.to_string()))?;
+    // A user named flashsale would find the schema of that name first, and sqlx's table somewhere else each time.
+    let options = options.application_name("flashsale migrate").options([("search_path", "public")]);
+    // A pool would try a refused connection again until its time-out.
+    let first = tokio::time::timeout(CONNECT, PgConnection::connect_with(&options))
+        .await
+        .map_err(|_| InstallError::Unreachable(format!("no answer within {CONNECT:?}")))?
+        .map_err(|e| InstallError::Unreachable(e.to_string()))?;
+    let _ = first.close().await;
     let pool = PgPoolOptions::new()
         .max_connections(2)
-        .acquire_timeout(Duration::from_secs(10))
-        // A user named flashsale would find the schema of that name first, and sqlx's table somewhere else each time.
-        .connect_with(options.application_name("flashsale migrate").options([("search_path", "public")]))
+        .acquire_timeout(CONNECT)
+        .connect_with(options)
         .await
         .map_err(|e| InstallError::Unreachable(e.to_string()))?;
     let (number, name): (i32, String) =

@@ -77,6 +77,8 @@ impl TokenGate {
             match redis.take(sale, user, order).await {
                 Ok(Admission::Unknown) => return (Admission::Unknown, "none"),
                 Ok(admission) => return (admission, "redis"),
+                // Reconciling clears it away.
+                Err(error) if error.is_foreign_value() => return (Admission::Unknown, "none"),
                 // The script may have run: the token is then held under this order id, which the database will know.
                 Err(error) => redis.mark_unavailable(&error),
             }

@@ -28,6 +28,14 @@ pub enum RedisError {
     Unexpected(&'static str),
 }
 
+impl RedisError {
+    /// Whether Redis answers, but somebody else's value lies where a gate should be.
+    pub fn is_foreign_value(&self) -> bool {
+        matches!(self, Self::Command(error) if error.code() == Some("WRONGTYPE"))
+            || matches!(self, Self::Unexpected(_))
+    }
+}
+
 /// How long a gate outlives its last repair: it is repaired regularly until its sale has ended.
 const TIME_TO_LIVE: Duration = Duration::from_secs(24 * 3600);
 /// Holders written by one script call, which blocks Redis for as long.
@@ -115,9 +123,9 @@ impl RedisGate {
         let (capacity, holders) = keys(sale);
         let mut pipe = redis::pipe();
         pipe.atomic().get(capacity).hgetall(holders);
-        let (capacity, holders): (Option<i64>, HashMap<String, String>) =
+        let (capacity, holders): (Option<String>, HashMap<String, String>) =
             bounded_by(deadlines::REDIS_COMMAND * 8, pipe.query_async(&mut connection)).await?;
-        let Some(capacity) = capacity else { return Ok(None) };
+        let Some(capacity) = parse_capacity(capacity) else { return Ok(None) };
         let holders = holders
             .iter()
             .filter_map(|(user, order)| Some((Uuid::parse_str(user).ok()?, Uuid::parse_str(order).ok()?)))
@@ -134,8 +142,18 @@ impl RedisGate {
         let (capacity, holders) = keys(sale);
         let mut pipe = redis::pipe();
         pipe.atomic().get(capacity).hlen(holders);
-        let (capacity, holders): (Option<i64>, i64) = bounded(pipe.query_async(&mut connection)).await?;
-        Ok(capacity.map(|capacity| (capacity, holders)))
+        let (capacity, holders): (Option<String>, i64) = bounded(pipe.query_async(&mut connection)).await?;
+        Ok(parse_capacity(capacity).map(|capacity| (capacity, holders)))
+    }
+
+    /// Forgets what is kept of a sale: its gate becomes unknown.
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    pub async fn forget(&self, sale: SaleId) -> Result<(), RedisError> {
+        let mut connection = self.connection.clone();
+        let (capacity, holders) = keys(sale);
+        bounded(connection.del(&[capacity, holders])).await
     }
 
     /// Applies a repair, in chunks; the capacity is set with the last, so that a gate half loaded stays unknown.
@@ -194,6 +212,11 @@ impl RedisGate {
 
 fn keys(sale: SaleId) -> (String, String) {
     (format!("flashsale:{{{sale}}}:capacity"), format!("flashsale:{{{sale}}}:holders"))
+}
+
+/// A capacity that is not a number is none: the gate is unknown.
+fn parse_capacity(text: Option<String>) -> Option<i64> {
+    text.and_then(|text| text.parse().ok())
 }
 
 fn parse_uuid(value: &Value) -> Result<Uuid, RedisError> {

@@ -32,6 +32,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             ));
         }
         let bytes = read_body(request.into_body()).await?;
+        // serde would take an array for a struct.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::invalid_request("The body cannot be read: it must be a JSON object"));
+        }
         match serde_json::from_slice(&bytes) {
             Ok(value) => Ok(Self(value)),
             Err(_) => Err(explain::<T>(&bytes)),
@@ -60,8 +64,14 @@ fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
 /// Reads a body of at most [`BODY_BYTES_MAX`].
 ///
 /// # Errors
-/// 413 for a longer one, 408 for one that pauses too long, 400 for one that breaks off.
-pub async fn read_body(mut body: Body) -> Result<Bytes, Problem> {
+/// 413 for a longer one, 408 for one that does not arrive in time, 400 for one that breaks off.
+pub async fn read_body(body: Body) -> Result<Bytes, Problem> {
+    tokio::time::timeout(deadlines::BODY_READ, read_bounded(body)).await.unwrap_or_else(|_| {
+        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time"))
+    })
+}
+
+async fn read_bounded(mut body: Body) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         drain(&mut body).await;
         return Err(too_large());

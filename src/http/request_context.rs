@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::problem::Problem;
 use super::state::Api;
 
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps every request.
@@ -38,7 +39,8 @@ fn request_id(request: &Request) -> HeaderValue {
 fn write_problem(mut response: Response, request_id: &HeaderValue) -> Response {
     let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| {
-        let is_ours = response.headers().contains_key(header::CONTENT_TYPE);
+        // What a library refused by itself.
+        let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_JSON);
         (!is_ours && (status.is_client_error() || status.is_server_error())).then(|| Problem::of_status(status))
     });
     if let Some(problem) = problem {
@@ -48,11 +50,12 @@ fn write_problem(mut response: Response, request_id: &HeaderValue) -> Response {
         }
         *response.body_mut() = Body::from(problem.body(id));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
         headers.remove(header::CONTENT_LENGTH);
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, request_id.clone());
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

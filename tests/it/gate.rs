@@ -62,8 +62,8 @@ async fn tokens_come_back_when_the_queue_refuses(parts: Parts) {
         )
         .await
         .unwrap();
-    let unlucky = stack.users(300).await;
-    let refused = Crowd::new(&stack, &sale, &unlucky).over(50).rush().await;
+    let unlucky = stack.users(100).await;
+    let refused = Crowd::new(&stack, &sale, &unlucky).rush().await;
     assert_eq!(refused.promised().len(), 0, "nothing can be promised: {:#?}", refused.summary());
     assert_eq!(refused.count(Answer::is_unknown), 0, "each gets 503 or sold out: {:#?}", refused.summary());
     assert!(refused.count(|a| matches!(a, Answer::Refused { status: 503, .. })) > 0, "{:#?}", refused.summary());
@@ -78,10 +78,10 @@ async fn tokens_come_back_when_the_queue_refuses(parts: Parts) {
 async fn flushed_redis_is_rebuilt() {
     let _alone = alone().await;
     let stack = Stack::with(with_redis()).await;
-    let sale = stack.sale(500).await;
-    let users = stack.users(2000).await;
+    let sale = stack.sale(4000).await;
+    let users = stack.users(6000).await;
     let monitor = Monitor::start(&stack);
-    let rush = Crowd::new(&stack, &sale, &users).over(100).keep_trying_for(SOLD_WITHIN).start();
+    let rush = Crowd::new(&stack, &sale, &users).over(60).keep_trying_for(SOLD_WITHIN).start();
     for share in [0.05, 0.15, 0.3, 0.6] {
         rush.wait_for_share(share).await;
         stack.redis().flush_all().await;
@@ -200,14 +200,12 @@ async fn api_starts_and_sells_while_redis_is_absent() {
 async fn slow_redis_delays_and_loses_nothing() {
     let _alone = alone().await;
     let stack = Stack::with(with_redis()).await;
-    let sale = stack.sale(200).await;
-    let users = stack.users(600).await;
+    let sale = stack.sale(3000).await;
+    let users = stack.users(4000).await;
     let rush = Crowd::new(&stack, &sale, &users).over(50).keep_trying_for(SOLD_WITHIN).start();
-    for share in [0.1, 0.4] {
+    for share in [0.1, 0.6] {
         rush.wait_for_share(share).await;
-        let mut redis = stack.redis().connect().await;
-        // The answer comes after the sleep, later than this client waits.
-        let _ = redis::cmd("DEBUG").arg("SLEEP").arg("2").query_async::<()>(&mut redis).await;
+        stack.redis().put_to_sleep(2).await;
     }
     let history = rush.finish().await;
     assert_eq!(history.count(Answer::is_unknown), 0, "{:#?}", history.summary());

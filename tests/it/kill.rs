@@ -35,10 +35,10 @@ async fn worker_killed_before_its_commit_loses_nothing() {
 async fn workers_killed_again_and_again_under_load_lose_nothing() {
     let _alone = alone().await;
     let mut stack = Stack::with(Parts { redis: true, workers: 2, ..Parts::default() }).await;
-    let sale = stack.sale(3000).await;
-    let users = stack.users(4000).await;
+    let sale = stack.sale(8000).await;
+    let users = stack.users(10_000).await;
     let monitor = Monitor::start(&stack);
-    let rush = Crowd::new(&stack, &sale, &users).over(100).keep_trying_for(KEEP_TRYING).start();
+    let rush = Crowd::new(&stack, &sale, &users).over(50).keep_trying_for(KEEP_TRYING).start();
     for tenth in 1..=9 {
         rush.wait_for_share(f64::from(tenth) / 10.0).await;
         stack.workers[tenth as usize % 2].kill_and_start_again();
@@ -54,10 +54,10 @@ async fn workers_killed_again_and_again_under_load_lose_nothing() {
 async fn worker_stopped_past_its_time_out_does_not_hold_the_sale() {
     let _alone = alone().await;
     let mut stack = Stack::with(Parts { workers: 2, ..Parts::default() }).await;
-    let sale = stack.sale(2000).await;
-    let users = stack.users(2000).await;
+    let sale = stack.sale(6000).await;
+    let users = stack.users(6000).await;
     let monitor = Monitor::start(&stack);
-    let rush = Crowd::new(&stack, &sale, &users).over(100).keep_trying_for(KEEP_TRYING).start();
+    let rush = Crowd::new(&stack, &sale, &users).over(50).keep_trying_for(KEEP_TRYING).start();
     rush.wait_for_share(0.2).await;
     stack.workers[0].signal(Signal::SIGSTOP);
     let history = rush.finish().await;
@@ -81,10 +81,10 @@ async fn api_killed_with_requests_in_flight_without_redis() {
 async fn api_killed_with_requests_in_flight(redis: bool) {
     let _alone = alone().await;
     let mut stack = Stack::with(Parts { redis, apis: 2, ..Parts::default() }).await;
-    let sale = stack.sale(2000).await;
-    let users = stack.users(3000).await;
+    let sale = stack.sale(5000).await;
+    let users = stack.users(8000).await;
     let monitor = Monitor::start(&stack);
-    let rush = Crowd::new(&stack, &sale, &users).with_keys().over(200).keep_trying_for(KEEP_TRYING).start();
+    let rush = Crowd::new(&stack, &sale, &users).with_keys().over(60).keep_trying_for(KEEP_TRYING).start();
     for share in [0.15, 0.3, 0.45, 0.6] {
         rush.wait_for_share(share).await;
         stack.apis[0].process.kill_and_start_again();
@@ -114,10 +114,10 @@ async fn postgres_stopped_immediately_under_load_without_redis() {
 async fn postgres_stopped_immediately_under_load(redis: bool) {
     let _alone = alone().await;
     let mut stack = Stack::with(Parts { redis, ..Parts::default() }).await;
-    let sale = stack.sale(2000).await;
-    let users = stack.users(3000).await;
+    let sale = stack.sale(5000).await;
+    let users = stack.users(8000).await;
     let monitor = Monitor::start(&stack);
-    let rush = Crowd::new(&stack, &sale, &users).with_keys().over(200).keep_trying_for(KEEP_TRYING).start();
+    let rush = Crowd::new(&stack, &sale, &users).with_keys().over(60).keep_trying_for(KEEP_TRYING).start();
     for share in [0.2, 0.5] {
         rush.wait_for_share(share).await;
         stack.postgres.stop_immediately();
@@ -135,11 +135,11 @@ async fn postgres_stopped_immediately_under_load(redis: bool) {
 async fn backends_killed_under_load_lose_nothing() {
     let _alone = alone().await;
     let stack = Stack::with(Parts { redis: true, ..Parts::default() }).await;
-    let sale = stack.sale(1500).await;
-    let users = stack.users(2000).await;
+    let sale = stack.sale(5000).await;
+    let users = stack.users(6000).await;
     let monitor = Monitor::start(&stack);
     let database = stack.database().await;
-    let rush = Crowd::new(&stack, &sale, &users).with_keys().over(100).keep_trying_for(KEEP_TRYING).start();
+    let rush = Crowd::new(&stack, &sale, &users).with_keys().over(50).keep_trying_for(KEEP_TRYING).start();
     for tenth in 1..=8 {
         rush.wait_for_share(f64::from(tenth) / 10.0).await;
         let terminate = "select pg_terminate_backend(pid) from pg_stat_activity

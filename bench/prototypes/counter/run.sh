@@ -6,7 +6,7 @@
 #   token_batch   200 purchases a transaction, 200 token rows with SKIP LOCKED
 # Units are counted in the table afterwards, not derived from tps. Everything is in the schema `counter`, dropped at the end.
 #
-# usage: DATABASE_URL=… bench/prototypes/counter/run.sh      (RUNS=5 SECONDS_EACH=2; about 3 minutes)
+# usage: DATABASE_URL=… bench/prototypes/counter/run.sh      (RUNS=5 SECONDS_EACH=1; about 2 minutes)
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=bench/prototypes/measure.sh
@@ -18,10 +18,10 @@ for ((run = 0; run < runs; run++)); do
       run_file setup.sql -v tokens=$([[ $variant == token_* ]] && echo 200000 || echo 1)
       wal=$(wal_bytes)
       pgbench "$DATABASE_URL" -n -M prepared -f "$variant.sql" -D batch=200 -c "$clients" -j 2 \
-        -T "${SECONDS_EACH:-2}" >/dev/null
+        -T "${SECONDS_EACH:-1}" >/dev/null
       units=$(sql 'select count(*) from counter.orders')
-      record "$variant, $clients clients" 'units/s' $((units / ${SECONDS_EACH:-2}))
-      record "$variant, $clients clients" 'WAL bytes/unit' $((($(wal_bytes) - wal) / (units + 1)))
+      record "$(printf "%s, %2d clients" "$variant" "$clients")" 'units/s' $((units / ${SECONDS_EACH:-1}))
+      record "$(printf "%s, %2d clients" "$variant" "$clients")" 'WAL bytes/unit' $((($(wal_bytes) - wal) / (units + 1)))
     done
   done
 done

@@ -1,5 +1,6 @@
 -- A sale as a counter, and as one row a unit. Nothing else: no users, no queue; every unit taken is written to
 -- counter.orders with the number of its transaction, as a stand-in for the order.
+set client_min_messages = warning;
 create schema if not exists counter;
 drop table if exists counter.sale, counter.tokens, counter.orders;
 create table counter.sale (sale_id integer primary key, quantity integer not null, sold integer not null check (sold <= quantity))

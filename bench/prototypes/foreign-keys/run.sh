@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What foreign keys on orders cost: none (place_orders joins users and the sale), to users, to flash_sales, to both. Shows
-# orders/s and WAL of place_orders (2 clients, batches of 200) and settle_orders (1 worker, batches of 500), and the
+# orders/s, CPU and WAL of place_orders (2 clients, batches of 200) and settle_orders (1 worker, batches of 500), and the
 # MultiXacts that a sale makes when both go on at once. The keys are dropped at the end.
 #
 # usage: DATABASE_URL=… bench/prototypes/foreign-keys/run.sh      (RUNS=5 ORDERS=40000; about 3 minutes; superuser)

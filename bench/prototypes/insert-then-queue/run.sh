@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Insert-then-queue (what sql/ has: the order is inserted with its message and settled by an update on its page) against
 # queue-then-insert (only the message; the worker inserts the order; an index on the queue says who is in progress).
-# Shows: orders/s and WAL of accepting (2 clients, batches of 200) and of settling (1 worker, batches of 500).
+# Shows: orders/s, CPU and WAL of accepting (2 clients, batches of 200) and of settling (1 worker, batches of 500).
 # Everything of the variant is in the schema `later` and the queue `later`, dropped at the end.
 #
 # usage: DATABASE_URL=… bench/prototypes/insert-then-queue/run.sh      (RUNS=5 ORDERS=60000; about 2 minutes)

@@ -1,6 +1,7 @@
 -- The other way round: only the message is written when a request is accepted, and the worker inserts the order.
 -- An index on an expression of the queue answers "has this user a request in progress?". Everything that is not the
 -- question is kept as in sql/functions: joins by index look-ups, take by ctid, one counter update, one notification.
+set client_min_messages = warning;
 create schema if not exists later;
 select pgmq.create('later');
 create index if not exists q_later_by_user

@@ -3,6 +3,8 @@
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use crate::harness::postgres::connect;
 use crate::harness::process::die_with_parent;
 use crate::harness::stack::free_port;
@@ -70,7 +72,7 @@ async fn wrong_value_names_its_variable() {
         ("SETTLE_BATCH_MAX", "0"),
         ("PURCHASE_BATCH_MAX", "many"),
     ];
-    for (variable, value) in wrong {
+    join_all(wrong.map(async |(variable, value)| {
         let mut variables: Vec<(&str, &str)> = good.into_iter().filter(|(name, _)| *name != variable).collect();
         if variable == "JWT_SECRET_FILE" {
             variables.retain(|(name, _)| *name != "JWT_SECRET");
@@ -78,18 +80,22 @@ async fn wrong_value_names_its_variable() {
         variables.push((variable, value));
         let output = run(&["api"], &variables).await;
         expect_refusal(&output, &format!("api with {variable}={value}"), variable);
-    }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_command_needs_its_database() {
-    for arguments in [&["api"][..], &["worker"], &["migrate"], &["reconcile"], &["sale", "list"]] {
-        let output = run(arguments, &[("JWT_SECRET", JWT_SECRET)]).await;
-        expect_refusal(&output, &format!("{arguments:?} without a database"), "DATABASE_URL");
-        let nobody = "postgres://u:hunter2hunter2@127.0.0.1:1/x";
-        let output = run(arguments, &[("JWT_SECRET", JWT_SECRET), ("DATABASE_URL", nobody)]).await;
+    let commands = [&["api"][..], &["worker"], &["migrate"], &["reconcile"], &["sale", "list"]];
+    join_all(commands.map(async |arguments| {
+        // `reconcile` has something to do only where there is a Redis.
+        let mut variables = vec![("JWT_SECRET", JWT_SECRET), ("REDIS_URL", "redis://127.0.0.1:1/")];
+        expect_refusal(&run(arguments, &variables).await, &format!("{arguments:?} without a database"), "DATABASE_URL");
+        variables.push(("DATABASE_URL", "postgres://u:hunter2hunter2@127.0.0.1:1/x"));
+        let output = run(arguments, &variables).await;
         expect_refusal(&output, &format!("{arguments:?} with a database that is not there"), "DATABASE_URL");
-    }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -96,6 +96,7 @@ impl Crowd {
                 .expect("read who has a unit");
             let served: HashSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
             if i64::try_from(served.len()).expect("a number of orders") >= wanted {
+                eprintln!("all sold {:.1?} after the faults: {:?}", started.elapsed(), history.summary());
                 return history;
             }
             assert!(
@@ -113,7 +114,7 @@ impl Crowd {
                 seed: self.seed + 1,
                 ..self.clone()
             };
-            history.extend(wave.rush().await);
+            history.extend(wave.start().collect().await);
         }
     }
 
@@ -159,12 +160,18 @@ impl Rush {
         }
     }
 
+    /// Waits until everybody has been answered, and says how it went.
     pub async fn finish(self) -> History {
+        let history = self.collect().await;
+        eprintln!("crowd: {:?} in {:.1?}", history.summary(), history.took());
+        history
+    }
+
+    async fn collect(self) -> History {
         let mut history = History::default();
         for task in self.tasks {
             history.attempts.extend(task.await.expect("a client of the crowd"));
         }
-        eprintln!("crowd: {:?} in {:.1?}", history.summary(), history.took());
         history
     }
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::process::Process;
 use super::stack::free_port;
@@ -70,6 +72,12 @@ impl RedisServer {
     pub async fn start_again(&mut self) {
         self.process.start_again();
         self.wait_until_ready().await;
+    }
+
+    /// `DEBUG SLEEP`: the server answers nobody for as long. Returns at once.
+    pub async fn put_to_sleep(&self, seconds: u32) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("connect to redis");
+        stream.write_all(format!("DEBUG SLEEP {seconds}\r\n").as_bytes()).await.expect("send DEBUG SLEEP");
     }
 
     pub async fn flush_all(&self) {

@@ -86,6 +86,11 @@ impl Stack {
             environment.retain(|(known, _)| *known != name);
             environment.push((name, value));
         }
+        if let Some(sql) = std::env::var_os("SABOTAGE_SQL") {
+            // Tests the tests: breaks the product on purpose, to see which of them notice.
+            let sql = sql.into_string().expect("SABOTAGE_SQL in UTF-8");
+            connect(&postgres.url()).await.batch_execute(&sql).await.expect("run SABOTAGE_SQL");
+        }
         let mut stack = Self {
             apis: Vec::new(),
             workers: Vec::new(),

@@ -101,6 +101,7 @@ async fn purchase_with_a_wrong_body_is_refused() {
     ];
     for body in bodies {
         let reply = post(&stack, &user, "/orders", "application/json", body.clone()).await;
+        assert_eq!(reply.status, 400, "{body}: {}", reply.text());
         let problem = reply.problem(400, "invalid_request");
         assert!(problem["error"].as_str().unwrap().len() < 500, "{body}: {problem}");
     }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio_postgres::Client;
 
+use super::cpu::{self, Meter};
 use super::pgbench::{self, Batches, Script};
 use super::process::Process;
 use super::ratio::{Comparison, Side};
 use super::testbed::Testbed;
-use super::{Findings, Settings, cpu};
+use super::{Findings, Settings};
 use crate::books::{self, Sale};
 use crate::client::{self, Load, Pace, Requests, Tally};
 use crate::{buyers, database, tokens};
@@ -76,14 +77,15 @@ impl Shop {
         // So that no measurement pays for the writes of the one before.
         client.batch_execute("checkpoint").await?;
 
-        let before = CpuTimes::now(testbed);
+        let before = meter(self.name, testbed);
         let tally = self.buy(settings, sale, &rest[..self.orders as usize]).await?;
         let seen_at = books::wait_until_settled(client, sale, sold, PATIENCE).await;
         let seen_at = seen_at.with_context(|| format!("{}: {}", self.name, tally.outcomes()))?;
         testbed.ensure_running()?;
         let seconds = seen_at.duration_since(tally.started_at).as_secs_f64();
-        if self.name == "buy" {
-            CpuTimes::now(testbed).note_since(&before, seconds, u64::from(self.orders), findings);
+        if self.address == testbed.api_address {
+            let after = meter(self.name, testbed);
+            findings.cpu_seconds.extend(before.until(&after, seconds, u64::from(self.orders)));
         }
         let mut wrong = books::audit(client, sale, i64::from(sold)).await?;
         if tally.count(200, "") != u64::from(self.orders) {
@@ -134,7 +136,12 @@ impl Alone {
         let sale = pgbench::set_up(testbed, &self.url, &self.client, orders).await?;
         self.client.batch_execute("checkpoint").await?;
         let batches = Batches { clients: settings.pgbench_clients, batch: settings.pgbench_batch, orders };
+        let before = meter_alone(testbed);
         let per_second = pgbench::drive(testbed, &self.url, Script::PlaceAndSettle, &batches).await?;
+        let left_over = pgbench::settle_all(&self.client, i32::try_from(settings.pgbench_batch)?).await?;
+        let per_second = f64::from(orders) / (f64::from(orders) / per_second + left_over.as_secs_f64());
+        let seconds = f64::from(orders) / per_second;
+        findings.cpu_seconds.extend(before.until(&meter_alone(testbed), seconds, u64::from(orders)));
         findings.audited("pgbench", books::audit(&self.client, sale, i64::from(orders)).await?);
         eprint!("  pgbench {per_second:.0}/s");
         Ok(per_second)
@@ -171,27 +178,21 @@ pub async fn wait_for_stock(api: SocketAddr, sale: Sale, stock: i64) -> anyhow::
     }
 }
 
-/// Processor time so far of everything that takes part in a purchase.
-struct CpuTimes {
-    processes: Vec<(&'static str, f64)>,
+/// Processor time of everything that takes part in a purchase.
+fn meter(measurement: &'static str, testbed: &Testbed) -> Meter {
+    let mut processes = vec![
+        ("load generator", cpu::seconds(std::process::id())),
+        ("api", cpu::seconds(testbed.api.pid())),
+        ("worker", cpu::seconds(testbed.worker.pid())),
+    ];
+    processes.extend(testbed.redis.as_ref().map(|(redis, _)| ("redis", cpu::seconds(redis.pid()))));
+    processes.extend(testbed.postgres_pid().map(|pid| ("postgres", cpu::seconds_with_children(pid))));
+    Meter::read(measurement, processes)
 }
 
-impl CpuTimes {
-    fn now(testbed: &Testbed) -> Self {
-        let mut processes = vec![
-            ("load generator", cpu::seconds(std::process::id())),
-            ("api", cpu::seconds(testbed.api.pid())),
-            ("worker", cpu::seconds(testbed.worker.pid())),
-        ];
-        processes.extend(testbed.redis.as_ref().map(|(redis, _)| ("redis", cpu::seconds(redis.pid()))));
-        processes.extend(testbed.postgres_pid().map(|pid| ("postgres", cpu::seconds_with_children(pid))));
-        Self { processes }
-    }
-
-    fn note_since(&self, before: &Self, of_seconds: f64, requests: u64, findings: &mut Findings) {
-        for ((process, now), (_, then)) in self.processes.iter().zip(&before.processes) {
-            let cpu_seconds = now - then;
-            findings.cpu_seconds.push(cpu::Spent { measurement: "buy", process, cpu_seconds, of_seconds, requests });
-        }
-    }
+/// Processor time of pgbench and the database.
+fn meter_alone(testbed: &Testbed) -> Meter {
+    let mut processes = vec![("pgbench", cpu::seconds_of_ended_children())];
+    processes.extend(testbed.postgres_pid().map(|pid| ("postgres", cpu::seconds_with_children(pid))));
+    Meter::read("pgbench", processes)
 }

@@ -19,6 +19,31 @@ pub struct Spent {
     pub requests: u64,
 }
 
+/// Processor seconds so far of everything that takes part in a measurement.
+pub struct Meter {
+    measurement: &'static str,
+    processes: Vec<(&'static str, f64)>,
+}
+
+impl Meter {
+    pub fn read(measurement: &'static str, processes: Vec<(&'static str, f64)>) -> Self {
+        Self { measurement, processes }
+    }
+
+    /// What was spent from this reading to a later one of the same processes.
+    pub fn until(&self, later: &Self, of_seconds: f64, requests: u64) -> Vec<Spent> {
+        let pairs = self.processes.iter().zip(&later.processes);
+        let spent = pairs.map(|((process, before), (_, after))| Spent {
+            measurement: self.measurement,
+            process,
+            cpu_seconds: after - before,
+            of_seconds,
+            requests,
+        });
+        spent.collect()
+    }
+}
+
 /// User and system seconds of a process.
 pub fn seconds(pid: u32) -> f64 {
     times(pid).map_or(0.0, |times| times.own / TICKS_PER_SECOND)
@@ -31,6 +56,11 @@ pub fn seconds_with_children(pid: u32) -> f64 {
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let children: f64 = pids.filter_map(times).filter(|child| child.parent == pid).map(|child| child.own).sum();
     (own.own + own.waited_for + children) / TICKS_PER_SECOND
+}
+
+/// User and system seconds of the children this process has waited for.
+pub fn seconds_of_ended_children() -> f64 {
+    times(std::process::id()).map_or(0.0, |times| times.waited_for / TICKS_PER_SECOND)
 }
 
 struct Times {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio_postgres::Client;
@@ -20,8 +21,9 @@ const SETTLE_ORDERS: &str = include_str!("../../../pgbench/settle_orders.sql");
 pub enum Script {
     /// Fill the queue.
     Place,
-    /// Place a batch, commit, settle a batch, commit: with two clients or more both go on at once, none finds the
-    /// queue empty, and none has to poll.
+    /// Place a batch, commit, settle a batch, commit: with two clients or more both go on at once, and no call finds
+    /// the queue empty. Now and then two settle at the same moment and one of them takes less than a batch, as it does
+    /// not see what was placed since it began: [`settle_all`] takes what is left over.
     PlaceAndSettle,
 }
 
@@ -77,6 +79,17 @@ pub async fn drive(testbed: &Testbed, database_url: &str, script: Script, batche
     let tps = said.lines().find_map(|line| line.strip_prefix("tps = ")).context("pgbench printed no tps")?;
     let tps: f64 = tps.split(' ').next().unwrap_or_default().parse().context("pgbench printed a strange tps")?;
     Ok(tps * f64::from(*batch))
+}
+
+/// Settles in batches until the queue is empty. Answers the time until the last order was settled.
+pub async fn settle_all(client: &Client, batch_max: i32) -> anyhow::Result<Duration> {
+    let settle = client.prepare("select messages from flashsale.settle_orders($1)").await?;
+    let started_at = Instant::now();
+    let mut elapsed = Duration::ZERO;
+    while client.query_one(&settle, &[&batch_max]).await?.get::<_, i32>(0) > 0 {
+        elapsed = started_at.elapsed();
+    }
+    Ok(elapsed)
 }
 
 async fn run(command: &mut Command) -> anyhow::Result<String> {

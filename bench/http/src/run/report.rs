@@ -22,6 +22,13 @@ pub fn print(settings: &Settings, findings: &Findings, took: Duration) {
     for (measurement, process, cores, us_per_request) in cpu_medians(&findings.cpu_seconds) {
         println!("{measurement:<10} {process:<16} {cores:>12.2} {us_per_request:>16.1}");
     }
+    for measurement in ["buy", "pgbench"] {
+        let medians = cpu_medians(&findings.cpu_seconds);
+        let total: f64 = medians.iter().filter(|median| median.0 == measurement).map(|median| median.3).sum();
+        if total > 0.0 {
+            println!("{measurement:<10} {:<16} {:>12} {total:>16.1}", "in all", "");
+        }
+    }
     let books = if findings.wrong.is_empty() { "balanced" } else { "DO NOT BALANCE" };
     let (rounds, load, seconds) = (settings.rounds, settings.load, took.as_secs());
     println!("\nbooks: {books} ({} audits) · {rounds} rounds · {load} · took {seconds} s", findings.audits);

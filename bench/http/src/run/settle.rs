@@ -79,10 +79,7 @@ async fn settle_all(
     let batches = Batches { clients: 1, batch: settings.pgbench_batch, orders };
     pgbench::drive(testbed, &table.url, Script::Place, &batches).await?;
     table.client.batch_execute("checkpoint").await?;
-    let settle = table.client.prepare("select messages from flashsale.settle_orders($1)").await?;
-    let started_at = Instant::now();
-    while table.client.query_one(&settle, &[&settings.settle_batch]).await?.get::<_, i32>(0) > 0 {}
-    let elapsed = started_at.elapsed();
+    let elapsed = pgbench::settle_all(&table.client, settings.settle_batch).await?;
     findings.audited(table.name, books::audit(&table.client, sale, i64::from(orders)).await?);
     Ok(elapsed)
 }
