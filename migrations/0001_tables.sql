@@ -50,6 +50,7 @@ create table flashsale.flash_sales (
     constraint flash_sales_pkey primary key (flash_sale_id),
     constraint flash_sale_is_of_a_product foreign key (product_id) references flashsale.products (product_id),
     constraint window_starts_before_it_ends check (start_date < end_date),
+    constraint window_is_bounded check (start_date >= '2000-01-01T00:00:00Z' and end_date < '2201-01-01T00:00:00Z'),
     constraint quantity_is_bounded check (quantity between 0 and 10000000),
     constraint no_oversell check (sold between 0 and quantity),
     constraint no_overlapping_windows_of_one_product exclude using gist (
@@ -112,11 +113,13 @@ create trigger settled_orders_never_change after update on flashsale.orders
 for each row when (old.status <> 'in_progress') execute function flashsale.refuse_change_of_settled_order();
 
 -- The first answer to each Idempotency-Key of a caller, for 24 hours. answer_status is null while it is running.
+-- claimed_by is one request: a claim whose reply was lost is met again by it, and only it gives an answer.
 create table flashsale.idempotency_keys (
     caller        text        not null,
     key           text        not null,
     fingerprint   bytea       not null,
     claimed_at    timestamptz not null default clock_timestamp(),
+    claimed_by    uuid        not null,
     answer_status smallint,
     answer_body   bytea,
     constraint idempotency_keys_pkey primary key (caller, key),

@@ -137,6 +137,8 @@ pub mod deadlines {
     pub const GRACEFUL_STOP: Duration = Duration::from_secs(15);
     /// One Redis command.
     pub const REDIS_COMMAND: Duration = Duration::from_millis(250);
+    /// Reading a whole gate from Redis.
+    pub const REDIS_RECONCILE: Duration = Duration::from_secs(5);
 }
 
 /// How often things are looked at again.
@@ -149,6 +151,8 @@ pub mod intervals {
     pub const RECONCILE: Duration = Duration::from_millis(500);
     /// Outcomes asked for by those who wait and heard nothing.
     pub const OUTCOME_SWEEP: Duration = Duration::from_millis(250);
+    /// Ended sessions read again, which also forgets those whose tokens have expired.
+    pub const SESSIONS_RELOAD: Duration = Duration::from_secs(60);
     /// Old rows deleted.
     pub const PRUNE: Duration = Duration::from_secs(60);
     /// An empty queue looked at again: soon after work, less often when idle.

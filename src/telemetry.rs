@@ -1,6 +1,7 @@
 //! Floor 1: logs and metrics of a process.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
@@ -9,7 +10,9 @@ use tracing_subscriber::EnvFilter;
 /// (default `info`).
 pub fn init_logs() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,pgmq=warn"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal())
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let json = std::env::var_os("LOG_FORMAT").is_some_and(|format| format == "json");
     // A second call (tests) keeps the first logger.
@@ -35,6 +38,15 @@ pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(handle)
 }
 
+/// Folds what histograms have gathered, so that it does not pile up when nobody scrapes. For ever.
+pub async fn keep_bounded(handle: PrometheusHandle) {
+    let mut tick = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        tick.tick().await;
+        handle.run_upkeep();
+    }
+}
+
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!("flashsale_purchase_attempts_total", "POST /orders by outcome");
@@ -47,5 +59,6 @@ fn describe() {
     describe_counter!("flashsale_dead_letters_total", "messages set aside in purchases_dead");
     describe_gauge!("flashsale_gate_tokens", "free tokens of a sale's gate");
     describe_counter!("flashsale_gate_repairs_total", "holders of a gate added, corrected or removed by reconciling");
+    describe_counter!("flashsale_idempotent_answers_lost_total", "answers to idempotency keys that were not kept");
     describe_gauge!("flashsale_requests_in_flight", "HTTP requests in progress");
 }

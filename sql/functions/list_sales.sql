@@ -1,5 +1,5 @@
--- The sales as shoppers see them, with the time of the database that their status is judged by: at most 500, those that
--- end last first. now_at is the same in every row.
+-- The sales as shoppers see them, with the time of the database that their status is judged by: at most 500: those that
+-- have not ended first, the next to end leading, then those that ended last. now_at is the same in every row.
 create or replace function flashsale.list_sales()
 returns table (
     flash_sale_id uuid, product_id uuid, name text, description text, price_in_cent integer,
@@ -13,6 +13,10 @@ as $$
     from (select clock_timestamp() as now_at) t
     cross join flashsale.flash_sales s
     join flashsale.products p on p.product_id = s.product_id
-    order by s.end_date desc, s.flash_sale_id
+    order by
+        s.end_date <= t.now_at,
+        case when s.end_date > t.now_at then s.end_date end,
+        s.end_date desc,
+        s.flash_sale_id
     limit 500
 $$;

@@ -56,7 +56,7 @@ begin
             where not exists (
                 select from flashsale.orders o
                 where o.product_id = p_product_id and o.user_id = r.user_id and o.failure_reason is null offset 0
-            )
+            ) and not exists (select from flashsale.orders o where o.order_id = r.order_id offset 0)
             order by r.ordinal
             limit v_free
         ),

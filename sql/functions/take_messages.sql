@@ -1,5 +1,6 @@
 -- Takes up to p_batch_max of the oldest visible messages off the queue, in the caller's transaction: a rollback gives
--- them back. Null when there is none. It does what pgmq.pop does (and skips what pgmq.read has hidden), but deletes by
+-- them back. Null when there is none. It does what pgmq.pop does (and skips what pgmq.read has hidden; a message never read is taken
+-- whatever its vt, or a clock that steps back would hide purchases), but deletes by
 -- ctid: pgmq.pop deletes by a semi-join, and while the statistics of the queue are those of an empty table (every burst
 -- begins so) that join reads the whole queue for each message, 10 s a batch at a depth of 200,000.
 create or replace function flashsale.take_messages(p_batch_max integer) returns pgmq.message_record[]
@@ -13,7 +14,7 @@ as $$
     with found as materialized (
         select q.ctid as at
         from pgmq.q_purchases q
-        where q.vt <= clock_timestamp()
+        where q.read_ct = 0 or q.vt <= clock_timestamp()
         order by q.msg_id
         limit p_batch_max
         for update skip locked

@@ -1,5 +1,5 @@
 -- What must never happen is forbidden by a constraint, whatever the functions do: each is broken here by plain SQL.
-select plan(27);
+select plan(31);
 select fixture.add_users('{1,2}');
 select fixture.open_sale(1, 5);
 
@@ -64,6 +64,18 @@ select pg_temp.breaks(
     '23514', 'window_starts_before_it_ends'
 );
 select pg_temp.breaks(
+    $$update flashsale.flash_sales set start_date = '1999-12-31'$$, '23514', 'window_is_bounded'
+);
+select pg_temp.breaks(
+    $$update flashsale.flash_sales set end_date = 'infinity'$$, '23514', 'window_is_bounded'
+);
+select pg_temp.breaks(
+    $$update flashsale.sale_intakes set live = -1$$, '23514', 'live_is_not_negative'
+);
+select pg_temp.breaks(
+    $$insert into flashsale.sale_intakes (flash_sale_id) values (fixture.sale_id(9))$$, '23503', 'intake_is_of_a_sale'
+);
+select pg_temp.breaks(
     $$insert into flashsale.flash_sales (flash_sale_id, product_id, start_date, end_date, quantity)
       values (fixture.sale_id(2), fixture.product_id(1), now(), now() + interval '1 day', 1)$$,
     '23P01', 'no_overlapping_windows_of_one_product'
@@ -102,11 +114,13 @@ select pg_temp.breaks(
 
 -- idempotency keys
 select pg_temp.breaks(
-    $$insert into flashsale.idempotency_keys (caller, key, fingerprint) values ('c', repeat('k', 256), 'f')$$,
+    $$insert into flashsale.idempotency_keys (caller, key, fingerprint, claimed_by)
+      values ('c', repeat('k', 256), 'f', gen_random_uuid())$$,
     '23514', 'idempotency_key_is_bounded'
 );
 select pg_temp.breaks(
-    $$insert into flashsale.idempotency_keys (caller, key, fingerprint, answer_status) values ('c', 'k', 'f', 200)$$,
+    $$insert into flashsale.idempotency_keys (caller, key, fingerprint, claimed_by, answer_status)
+      values ('c', 'k', 'f', gen_random_uuid(), 200)$$,
     '23514', 'answers_are_whole'
 );
 select * from finish();

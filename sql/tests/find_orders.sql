@@ -1,7 +1,7 @@
 -- What the API and the reconciler look up: find_orders, find_outcomes, live_orders, count_queued.
 select plan(13);
 select fixture.add_users('{1,2,3}');
-select fixture.open_sale(1, 1);
+select fixture.open_sale(1, 2);
 select fixture.open_sale(2, 5);
 
 create function pg_temp.find(usr integer, product integer) returns setof text language sql as $$
@@ -25,6 +25,7 @@ select results_eq(
     'select * from flashsale.count_queued()', format('values (%L::uuid, 2::bigint)', fixture.sale_id(1)),
     'also when each is queued twice, with poison between them'
 );
+select flashsale.update_sale(fixture.sale_id(1), null, null, null, 1, null, null);
 select fixture.settle(100);
 select results_eq('select pg_temp.find(2, 1)', array['2 failed sold_out'], 'failed, with the reason');
 select results_eq(

@@ -1,7 +1,7 @@
 -- place_orders: every outcome, and that orders and messages come in pairs.
-select plan(32);
+select plan(42);
 select fixture.add_users('{1,2,3,4,5,6,7,8,9}');
-select fixture.open_sale(1, 3);
+select fixture.open_sale(1, 10);
 
 select results_eq(
     $$select * from fixture.place(1, '{1,2}', '{1,2}')$$, array['in_progress 1', 'in_progress 2'],
@@ -58,7 +58,8 @@ select row_eq(
     'so does its message'
 );
 
--- 5 orders in progress (1, 2, 4, 6, 21) for 3 units
+-- 5 orders in progress (1, 2, 4, 6, 21) for 3 units: an administrator has lowered the quantity
+select flashsale.update_sale(fixture.sale_id(1), null, null, null, 3, null, null);
 select fixture.settle(100);
 select results_eq(
     $$select * from fixture.place(1, '{30,31}', '{1,4}')$$, array['already_purchased 1', 'sold_out -'],
@@ -135,6 +136,40 @@ select results_eq(
     'the messages of a batch are in the order of their order ids'
 );
 select fixture.settle(100);
+-- Admission: no more live orders than units. Who cannot have one takes up no place.
+select fixture.open_sale(7, 2);
+select results_eq(
+    $$select * from fixture.place(7, '{71,72,73,74,75}', '{99,1,1,2,3}')$$,
+    array['unknown_user -', 'in_progress 72', 'in_progress 72', 'in_progress 74', 'sold_out -'],
+    'a batch larger than what is left is admitted as far as it goes, in its order'
+);
+select results_eq(
+    $$select * from fixture.place(7, '{76,72}', '{4,1}')$$, array['sold_out -', 'in_progress 72'],
+    'then newcomers are refused and those in progress are not'
+);
+select is(i.live, 2, 'two are live') from flashsale.sale_intakes i where i.flash_sale_id = fixture.sale_id(7);
+select fixture.settle(100);
+select is(i.live, 2, 'also after they succeeded') from flashsale.sale_intakes i where i.flash_sale_id = fixture.sale_id(7);
+select flashsale.update_sale(fixture.sale_id(7), null, null, null, 4, null, null);
+select results_eq(
+    $$select * from fixture.place(7, '{76,77,78}', '{1,3,4}')$$,
+    array['already_purchased 72', 'in_progress 77', 'in_progress 78'], 'nor does who has one already'
+);
+select flashsale.update_sale(fixture.sale_id(7), null, null, null, 3, null, null);
+select is(fixture.settle(100), '2 1 1 0 0', 'a quantity lowered meanwhile fails an order');
+select is(i.live, 3, 'which is live no longer') from flashsale.sale_intakes i where i.flash_sale_id = fixture.sale_id(7);
+select flashsale.update_sale(fixture.sale_id(7), null, null, null, 4, null, null);
+select results_eq(
+    $$select * from fixture.place(7, '{78,79}', '{4,5}')$$, array['in_progress 78', 'in_progress 79'],
+    'and whose place can be had, asking for it by its id takes none'
+);
+select fixture.settle(100);
+select ok(b.balanced, 'the books balance') from ops.sale_books b where b.flash_sale_id = fixture.sale_id(7);
+delete from flashsale.sale_intakes where flash_sale_id = fixture.sale_id(6);
+select results_eq(
+    $$select * from fixture.place(6, '{81}', '{1}') union all select * from fixture.place(6, '{82}', '{6}')$$,
+    array['already_purchased 61', 'unknown_user -'], 'a sale without an intake admits all: settling alone decides'
+);
 select bag_eq(
     $$select message ->> 'order_id' from pgmq.q_purchases$$,
     $$select o.order_id::text from flashsale.orders o where o.status = 'in_progress'$$,

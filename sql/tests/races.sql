@@ -1,7 +1,7 @@
 -- Two sessions at once: what one holds the other waits for, skips or is told.
-select plan(19);
+select plan(25);
 select fixture.add_users('{1,2,3,4,5,6,7,8,9}');
-select fixture.open_sale(1, 3);
+select fixture.open_sale(1, 5);
 select fixture.open_session('one');
 select fixture.open_session('two');
 create function pg_temp.in_session(session text, call text) returns setof text language sql as $$
@@ -40,6 +40,7 @@ select public.dblink_exec('one', 'commit');
 select results_eq($$select pg_temp.answer('two')$$, array['in_progress 7', 'in_progress 6'], 'without a deadlock');
 
 -- Two workers: the second skips what the first has taken, and does not decide before the first has.
+select flashsale.update_sale(fixture.sale_id(1), null, null, null, 3, null, null);
 select is(count(*), 5::bigint, '5 queued for 3 units') from pgmq.q_purchases;
 select public.dblink_exec('one', 'begin');
 select results_eq($$select pg_temp.in_session('one', 'select fixture.settle(2)')$$, array['2 2 0 0 0'], 'one settles two');
@@ -92,4 +93,30 @@ select public.dblink_exec('one', 'begin');
 select results_eq($$select pg_temp.in_session('one', 'select fixture.settle(1)')$$, array['1 1 0 0 0'], 'one has a message');
 select results_eq($$select pg_temp.in_session('two', 'select fixture.settle(1)')$$, array['1 1 0 0 0'], 'two takes the next');
 select public.dblink_exec('one', 'commit');
+
+-- The last unit: who comes second waits for the first, who may still be rolled back. Workers wait for neither.
+select fixture.open_sale(4, 1);
+select fixture.open_sale(5, 9);
+select fixture.place(5, '{61}', '{6}');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select * from fixture.place(4, '{51}', '{1}')$$);
+select public.dblink_send_query('two', $$select * from fixture.place(4, '{52}', '{2}')$$);
+select ok(fixture.waits_for_a_lock('%{52}%'), 'the last unit is waited for');
+set lock_timeout = '5s';
+begin;
+select is(fixture.settle(100), '1 1 0 0 0', 'a worker does not wait for who is placing');
+rollback;
+reset lock_timeout;
+select public.dblink_exec('one', 'rollback');
+select results_eq($$select pg_temp.answer('two')$$, array['in_progress 52'], 'and had after a rollback');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select * from flashsale.update_sale(fixture.sale_id(4), null, null, null, 2, null, null)$$);
+select public.dblink_exec('one', 'commit');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select * from fixture.place(4, '{53}', '{3}')$$);
+select public.dblink_send_query('two', $$select * from fixture.place(4, '{54}', '{4}')$$);
+select ok(fixture.waits_for_a_lock('%{54}%'), 'waits');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['sold_out -'], 'and gone after a commit');
+select is(fixture.settle(100), '3 3 0 0 0', 'all that were admitted succeed');
 select * from finish();

@@ -1,5 +1,5 @@
 -- create_sale, update_sale and list_sales: what an administrator does and shoppers see.
-select plan(25);
+select plan(27);
 create function pg_temp.create_sale(sale integer, product integer, name text, first_hour integer, last_hour integer)
 returns void language sql as $$
     select flashsale.create_sale(
@@ -62,10 +62,14 @@ where p.product_id = fixture.product_id(1);
 select ok(flashsale.update_sale(fixture.sale_id(1), null, null, null, 3, null, null), 'down to what is sold');
 
 -- list_sales
+select fixture.open_sale(4, 1);
+select flashsale.update_sale(fixture.sale_id(4), null, null, null, null, now() - interval '3 hours', now() - interval '2 hours');
+select fixture.open_sale(5, 1);
+select flashsale.update_sale(fixture.sale_id(5), null, null, null, null, now() - interval '5 hours', now() - interval '4 hours');
 select results_eq(
     'select l.flash_sale_id from flashsale.list_sales() l',
-    $$select s.flash_sale_id from flashsale.flash_sales s order by s.end_date desc, s.flash_sale_id$$,
-    'all are listed, those that end last first'
+    $$select fixture.sale_id(n) from (values (1, 1), (2, 3), (3, 2), (4, 4), (5, 5)) v (at, n) order by v.at$$,
+    'those that have not ended, the next to end first, then those that ended last'
 );
 select is(count(distinct l.now_at), 1::bigint, 'with one time') from flashsale.list_sales() l;
 select results_eq(
@@ -73,6 +77,11 @@ select results_eq(
       where l.flash_sale_id = fixture.sale_id(1)$$,
     $$values ('boot', 'warm', 2999, 3, 3)$$, 'and what shoppers see'
 );
+select results_eq(
+    'select f.flash_sale_id, f.name, f.sold from flashsale.find_sale(fixture.sale_id(1)) f',
+    $$values (fixture.sale_id(1), 'boot', 3)$$, 'one sale by its id'
+);
+select is_empty('select * from flashsale.find_sale(fixture.sale_id(99))', 'an unknown one');
 insert into flashsale.flash_sales (flash_sale_id, product_id, start_date, end_date, quantity)
 select md5('many ' || n)::uuid, fixture.product_id(2), now() + make_interval(days => n), now() + make_interval(days => n, hours => 1), 1
 from generate_series(10, 520) n;
@@ -82,10 +91,10 @@ select is(count(*), 500::bigint, 'at most 500') from flashsale.list_sales();
 select fixture.open_session('listener');
 select public.dblink_exec('listener', 'listen flashsale_sales');
 select flashsale.update_sale(fixture.sale_id(1), null, null, null, 4, null, null);
-select fixture.open_sale(5, 1);
+select fixture.open_sale(6, 1);
 select flashsale.update_sale(fixture.sale_id(9), null, null, null, 5, null, null);
 select results_eq(
     $$select n from fixture.notifications('listener', 2) n$$,
-    $$select fixture.sale_id(n)::text from unnest(array[1, 5]) n$$, 'a sale that is new or changed is announced'
+    $$select fixture.sale_id(n)::text from unnest(array[1, 6]) n$$, 'a sale that is new or changed is announced'
 );
 select * from finish();

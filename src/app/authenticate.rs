@@ -29,9 +29,23 @@ pub async fn create_user(
 ) -> Result<UserId, CreateUserError> {
     let hash = passwords.hash(password).await?;
     let user_id = Uuid::now_v7();
-    match database.create_user(user_id, email, &hash, is_administrator).await {
+    let mut created = database.create_user(user_id, email, &hash, is_administrator).await;
+    let is_second_try = created.as_ref().is_err_and(DbError::is_outcome_unknown);
+    if is_second_try {
+        created = database.create_user(user_id, email, &hash, is_administrator).await;
+    }
+    match created {
         Ok(()) => Ok(user_id),
-        Err(error) if error.constraint() == Some("email_taken_once") => Err(CreateUserError::EmailTaken),
+        // The try whose reply was lost may have been the one that took it.
+        Err(error) if is_second_try && error.constraint() == Some("users_pkey") => Ok(user_id),
+        Err(error) if error.constraint() == Some("email_taken_once") => {
+            let found = if is_second_try { database.find_user_by_email(email).await.ok().flatten() } else { None };
+            if found.is_some_and(|user| user.user_id == user_id) {
+                Ok(user_id)
+            } else {
+                Err(CreateUserError::EmailTaken)
+            }
+        }
         Err(error) => Err(Unavailable::from(error).into()),
     }
 }

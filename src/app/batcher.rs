@@ -19,14 +19,19 @@ pub struct BatchBounds {
     pub queue_wait_max: Duration,
 }
 
-/// The item was not sent: the queue is full, it waited too long, or the process is stopping.
+/// Why an item has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotSent;
+pub enum SubmitError {
+    /// The item was not sent: the queue is full, or it waited too long.
+    NotSent,
+    /// The item was sent, and its call broke off without an answer.
+    AnswerLost,
+}
 
 struct Waiting<I, O> {
     item: I,
     since: Instant,
-    answer: oneshot::Sender<Result<O, NotSent>>,
+    answer: oneshot::Sender<Result<O, SubmitError>>,
 }
 
 /// A handle to a task that gathers items into calls. Dropping the last handle lets it finish what it holds.
@@ -41,7 +46,7 @@ impl<I, O> Clone for Batcher<I, O> {
 }
 
 impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
-    /// Starts the task. `call` answers its items in their order; an item it leaves unanswered counts as not sent.
+    /// Starts the task. `call` answers its items in their order; an item it leaves unanswered has lost its answer.
     pub fn start<F, R>(bounds: BatchBounds, call: F) -> Self
     where
         F: Fn(Vec<I>) -> R + Send + Sync + 'static,
@@ -55,11 +60,11 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     /// Sends an item with the next batch and waits for its answer. An item whose caller has gone away is still sent.
     ///
     /// # Errors
-    /// [`NotSent`].
-    pub async fn submit(&self, item: I) -> Result<O, NotSent> {
+    /// [`SubmitError`].
+    pub async fn submit(&self, item: I) -> Result<O, SubmitError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { item, since: Instant::now(), answer }).map_err(|_| NotSent)?;
-        answered.await.unwrap_or(Err(NotSent))
+        self.queue.try_send(Waiting { item, since: Instant::now(), answer }).map_err(|_| SubmitError::NotSent)?;
+        answered.await.unwrap_or(Err(SubmitError::AnswerLost))
     }
 }
 
@@ -94,16 +99,16 @@ where
     }
 }
 
-/// Empties `gathered` into items to be sent and their answers; those that waited too long are answered [`NotSent`].
+/// Empties `gathered` into items to be sent and their answers; those that waited too long are answered [`SubmitError::NotSent`].
 fn take_fresh<I, O>(
     gathered: &mut Vec<Waiting<I, O>>,
     queue_wait_max: Duration,
-) -> (Vec<I>, Vec<oneshot::Sender<Result<O, NotSent>>>) {
+) -> (Vec<I>, Vec<oneshot::Sender<Result<O, SubmitError>>>) {
     let mut items = Vec::with_capacity(gathered.len());
     let mut answers = Vec::with_capacity(gathered.len());
     for waiting in gathered.drain(..) {
         if waiting.since.elapsed() > queue_wait_max {
-            let _ = waiting.answer.send(Err(NotSent));
+            let _ = waiting.answer.send(Err(SubmitError::NotSent));
         } else {
             items.push(waiting.item);
             answers.push(waiting.answer);
@@ -119,7 +124,7 @@ mod tests {
 
     use tokio::sync::Semaphore;
 
-    use super::{BatchBounds, Batcher, NotSent};
+    use super::{BatchBounds, Batcher, SubmitError};
 
     const BOUNDS: BatchBounds =
         BatchBounds { batch_max: 3, in_flight_max: 1, queue_max: 4, queue_wait_max: Duration::from_secs(60) };
@@ -176,7 +181,7 @@ mod tests {
         }
         // 1 under way, 4 queued, 4 refused.
         for answer in waiting.drain(5..) {
-            assert_eq!(answer.await.unwrap(), Err(NotSent));
+            assert_eq!(answer.await.unwrap(), Err(SubmitError::NotSent));
         }
     }
 
@@ -184,7 +189,7 @@ mod tests {
     async fn an_item_that_waited_too_long_is_not_sent() {
         let (batcher, permits, batches) = doubling(BatchBounds { queue_wait_max: Duration::ZERO, ..BOUNDS });
         permits.add_permits(10);
-        assert_eq!(batcher.submit(1).await, Err(NotSent));
+        assert_eq!(batcher.submit(1).await, Err(SubmitError::NotSent));
         assert!(batches.lock().unwrap().is_empty());
     }
 }

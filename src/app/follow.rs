@@ -1,9 +1,9 @@
 //! What an API process does besides answering: it follows the database, so that what it holds in memory is fresh and
 //! what it hears reaches those who wait.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics::gauge;
 use tokio::sync::mpsc;
@@ -18,11 +18,13 @@ use super::sessions::Sessions;
 use super::settle_orders::Outage;
 use crate::config::intervals;
 use crate::db::{self, Database, DbError, Notification};
-use crate::domain::SaleSnapshot;
+use crate::domain::{SaleId, SaleSnapshot};
 use crate::gate::TokenGate;
 
 /// Orders asked for by one sweep.
 const SWEEP_MAX: usize = 5000;
+/// Announcements taken in at once.
+const NEWS_MAX: usize = 256;
 
 /// What follows, and what is kept fresh.
 pub struct Follower {
@@ -49,16 +51,25 @@ impl Follower {
         let mut board = ticker(intervals::BOARD_REFRESH);
         let mut sweep = ticker(intervals::OUTCOME_SWEEP);
         let mut reconcile = ticker(intervals::RECONCILE);
+        let mut sessions = ticker(intervals::SESSIONS_RELOAD);
         let mut reconciler = GateReconciler::default();
+        let mut news = Vec::with_capacity(NEWS_MAX);
         loop {
             let done = tokio::select! {
-                notification = announced.recv() => match notification {
-                    Some(notification) => self.take_in(notification, &mut reconciler).await,
-                    None => return,
+                received = announced.recv_many(&mut news, NEWS_MAX) => match received {
+                    0 => return,
+                    _ => self.take_in(&mut news, &mut reconciler).await,
                 },
                 _ = board.tick() => self.refresh_board().await,
                 _ = sweep.tick() => self.sweep_outcomes().await,
                 _ = reconcile.tick() => self.reconcile_process_gate(&mut reconciler).await,
+                _ = sessions.tick() => {
+                    let loaded = self.load_ended_sessions().await;
+                    if loaded.is_err() {
+                        sessions.reset_after(intervals::BOARD_REFRESH);
+                    }
+                    loaded
+                }
             };
             // An outage is reported once, by the listener; what failed here is tried again with the next tick.
             if let Err(error) = done {
@@ -67,33 +78,39 @@ impl Follower {
         }
     }
 
-    async fn take_in(&self, notification: Notification, reconciler: &mut GateReconciler) -> Result<(), DbError> {
-        match notification {
-            Notification::Settled { flash_sale_id, quantity, sold, outcomes } => {
-                self.board.set_sold(flash_sale_id, quantity, sold);
-                self.purchases.orders_settled(flash_sale_id, &outcomes).await;
-                self.keep_latches().await
-            }
-            Notification::Clock(time) => {
-                self.board.set_clock(time, Instant::now());
-                Ok(())
-            }
-            Notification::SaleChanged => {
-                refresh_board_from_database(&self.database, &self.board).await?;
-                self.keep_latches().await?;
-                self.reconcile_process_gate(reconciler).await
-            }
-            Notification::SessionEnded(session_id) => {
-                self.sessions.note_ended(session_id);
-                Ok(())
-            }
-            // Anything may have happened while nobody listened.
-            Notification::Listening => {
-                self.sessions.replace_ended(self.database.list_ended_sessions().await?);
-                refresh_board_from_database(&self.database, &self.board).await?;
-                self.keep_latches().await
+    /// Takes in what was announced since the last time: outcomes first, because somebody waits for them.
+    async fn take_in(&self, news: &mut Vec<Notification>, reconciler: &mut GateReconciler) -> Result<(), DbError> {
+        let mut all_sold: HashMap<SaleId, i32> = HashMap::new();
+        let (mut listening, mut sale_changed) = (false, false);
+        for notification in news.drain(..) {
+            match notification {
+                Notification::Settled { flash_sale_id, sold, outcomes } => {
+                    let known = all_sold.entry(flash_sale_id).or_default();
+                    *known = sold.max(*known);
+                    self.purchases.orders_settled(flash_sale_id, &outcomes).await;
+                }
+                Notification::Clock(time, at) => self.board.set_clock(time, at),
+                Notification::SaleChanged => sale_changed = true,
+                Notification::SessionEnded(session_id) => self.sessions.note_ended(session_id),
+                Notification::Listening => listening = true,
             }
         }
+        self.board.set_sold(&all_sold);
+        if listening {
+            // Anything may have happened while nobody listened.
+            self.outcomes.end_streams();
+            self.load_ended_sessions().await?;
+        }
+        if listening || sale_changed {
+            refresh_board_from_database(&self.database, &self.board).await?;
+            self.reconcile_process_gate(reconciler).await?;
+        }
+        self.keep_latches().await
+    }
+
+    async fn load_ended_sessions(&self) -> Result<(), DbError> {
+        self.sessions.replace_ended(self.database.list_ended_sessions().await?);
+        Ok(())
     }
 
     /// Refreshes the board from the shared read cache that workers keep in Redis, or from the database without it.
@@ -115,14 +132,15 @@ impl Follower {
     /// Closes the sold-out latch of sales that the database says are sold out, and opens the others.
     async fn keep_latches(&self) -> Result<(), DbError> {
         let board = self.board.current();
-        let sold_out: HashSet<_> = board.sales.iter().filter(|s| s.is_sold_out()).map(|s| s.flash_sale_id).collect();
+        let now = self.board.database_now();
+        let near: Vec<&SaleSnapshot> = sales_with_gate(&board.sales, now).collect();
+        let sold_out: HashSet<SaleId> = near.iter().filter(|s| s.is_sold_out()).map(|s| s.flash_sale_id).collect();
         for latched in self.board.latched() {
             if !sold_out.contains(&latched) {
                 self.board.unlatch(latched);
             }
         }
-        let now = self.board.database_now();
-        for sale in sales_with_gate(&board.sales, now) {
+        for sale in near {
             if sale.is_sold_out() && !self.board.is_latched(sale.flash_sale_id) {
                 let holders = self.database.live_orders(sale.product_id, sale.flash_sale_id).await?;
                 self.board.latch(sale.flash_sale_id, holders.into_iter().map(|(user, _)| user).collect());
@@ -145,9 +163,14 @@ impl Follower {
     /// Keeps the gate of this process ready while Redis is not.
     async fn reconcile_process_gate(&self, reconciler: &mut GateReconciler) -> Result<(), DbError> {
         let gate = self.gate.process();
-        if self.gate.redis().is_some() {
-            gate.retain(&[]);
-            return Ok(());
+        match self.gate.redis() {
+            // Redis may go away again as suddenly: this gate is given up only after a while.
+            Some(redis) if redis.is_settled() => {
+                gate.retain(&[]);
+                return Ok(());
+            }
+            Some(_) if gate.free_tokens().is_empty() => return Ok(()),
+            _ => {}
         }
         let board = self.board.current();
         let now = self.board.database_now();

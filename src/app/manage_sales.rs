@@ -22,6 +22,9 @@ pub enum ManageSaleError {
     QuantityBelowSold,
     #[error("the window would end before it starts")]
     WindowEndsBeforeItStarts,
+    /// The change may or may not have been made.
+    #[error("the database did not confirm the change: {0}")]
+    OutcomeUnknown(DbError),
     #[error(transparent)]
     Database(DbError),
 }
@@ -33,6 +36,7 @@ impl From<DbError> for ManageSaleError {
             Some("no_overlapping_windows_of_one_product") => Self::SaleOverlaps,
             Some("no_oversell") => Self::QuantityBelowSold,
             Some("window_starts_before_it_ends") => Self::WindowEndsBeforeItStarts,
+            _ if error.is_outcome_unknown() => Self::OutcomeUnknown(error),
             _ => Self::Database(error),
         }
     }
@@ -47,12 +51,17 @@ pub struct SaleDesk {
 }
 
 impl SaleDesk {
-    /// Creates a sale; it can be bought from at once if its window is open.
+    /// Creates a sale; it can be bought from at once if its window is open. Trying again after a lost reply is safe,
+    /// because the sale's id is the caller's.
     ///
     /// # Errors
     /// [`ManageSaleError`].
     pub async fn create_sale(&self, sale: &NewSale) -> Result<SaleSnapshot, ManageSaleError> {
-        self.database.create_sale(sale).await?;
+        let mut created = self.database.create_sale(sale).await;
+        if created.as_ref().is_err_and(DbError::is_outcome_unknown) {
+            created = self.database.create_sale(sale).await;
+        }
+        created?;
         self.after_change(sale.flash_sale_id).await
     }
 
@@ -61,22 +70,24 @@ impl SaleDesk {
     /// # Errors
     /// [`ManageSaleError`].
     pub async fn update_sale(&self, sale: SaleId, change: &SaleChange) -> Result<SaleSnapshot, ManageSaleError> {
-        if !self.database.update_sale(sale, change).await? {
+        let mut updated = self.database.update_sale(sale, change).await;
+        if updated.as_ref().is_err_and(DbError::is_outcome_unknown) {
+            updated = self.database.update_sale(sale, change).await;
+        }
+        if !updated? {
             return Err(ManageSaleError::SaleNotFound);
         }
         self.after_change(sale).await
     }
 
-    /// Brings this process's board and the gate up to date without waiting for their next round.
+    /// Brings this process's board and the gate up to date without waiting for their next round, which makes up for what
+    /// fails here. The change itself is made.
     async fn after_change(&self, sale: SaleId) -> Result<SaleSnapshot, ManageSaleError> {
-        refresh_board_from_database(&self.database, &self.board).await?;
-        let board = self.board.current();
-        let snapshot = board
-            .sales
-            .iter()
-            .find(|s| s.flash_sale_id == sale)
-            .cloned()
-            .ok_or(ManageSaleError::Database(DbError::Unexpected("a sale just written is not among the sales")))?;
+        if let Err(error) = refresh_board_from_database(&self.database, &self.board).await {
+            tracing::warn!(%error, "the board was not brought up to date yet");
+        }
+        let snapshot = self.database.find_sale(sale).await.map_err(ManageSaleError::OutcomeUnknown)?;
+        let snapshot = snapshot.ok_or(ManageSaleError::SaleNotFound)?;
         if !snapshot.is_sold_out() {
             self.board.unlatch(sale);
         }

@@ -60,6 +60,11 @@ impl Outcomes {
         }
     }
 
+    /// Ends every stream: outcomes may have been missed, and who reads one asks `GET /orders` on coming back.
+    pub fn end_streams(&self) {
+        self.lock().streams.clear();
+    }
+
     /// The orders somebody has waited for longer than `patience`, after forgetting those nobody waits for any more:
     /// their notifications may have been lost.
     pub fn overdue(&self, patience: Duration) -> Vec<OrderId> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use metrics::{counter, histogram};
 use uuid::Uuid;
 
-use super::batcher::{BatchBounds, Batcher};
+use super::batcher::{BatchBounds, Batcher, SubmitError};
 use super::outcomes::Outcomes;
 use super::sale_board::{CurrentSale, SaleBoard};
 use crate::config::{Bounds, deadlines};
@@ -86,6 +86,9 @@ impl Purchases {
         idempotency_key: Option<String>,
         wait: Option<Duration>,
     ) -> Result<Placed, PlaceOrderError> {
+        if !self.board.is_ready() {
+            return Err(PlaceOrderError::Unavailable("the sales have not been read yet".into()));
+        }
         let sale = match self.board.current_sale(product_id) {
             CurrentSale::Open(sale) => sale,
             CurrentSale::Refused(refusal) => return Err(PlaceOrderError::Refused(refusal)),
@@ -103,7 +106,7 @@ impl Purchases {
         };
         let request = PurchaseRequest { order_id, user_id, reserved_token: gate, idempotency_key };
         let placed = self.submit(product_id, request, wait).await;
-        if admission == Admission::Admitted && token_is_unused(&placed) {
+        if admission == Admission::Admitted && token_is_unused(order_id, &placed) {
             self.gate.give_back(sale, vec![(user_id, order_id)]).await;
         }
         placed
@@ -147,7 +150,8 @@ impl Purchases {
         let order_id = request.order_id;
         let answer = self.lane(product_id).submit(request).await;
         match answer {
-            Err(_) => Err(PlaceOrderError::Unavailable("too many purchases are waiting".into())),
+            Err(SubmitError::NotSent) => Err(PlaceOrderError::Unavailable("too many purchases are waiting".into())),
+            Err(SubmitError::AnswerLost) => Err(PlaceOrderError::OutcomeUnknown("its batch broke off".into())),
             Ok(Err(error)) if error.maybe_placed => Err(PlaceOrderError::OutcomeUnknown(error.last.to_string())),
             Ok(Err(error)) => Err(PlaceOrderError::Unavailable(error.last.to_string())),
             Ok(Ok(Placement::Refused(refusal))) => Err(PlaceOrderError::Refused(refusal)),
@@ -189,19 +193,15 @@ impl Purchases {
     }
 }
 
-/// Whether a token that was just taken serves no order: refused, or not placed for certain. After an unknown outcome it
-/// stays taken, and reconciling returns it if the order does not exist.
-const fn token_is_unused(placed: &Result<Placed, PlaceOrderError>) -> bool {
-    matches!(
-        placed,
-        Err(PlaceOrderError::Refused(
-            Refusal::SoldOut
-                | Refusal::SaleNotStarted
-                | Refusal::SaleEnded
-                | Refusal::ProductNotFound
-                | Refusal::UnknownUser
-        )) | Err(PlaceOrderError::Unavailable(_))
-    )
+/// Whether a token that was just taken serves no order: refused, not placed for certain, or the user's order is another
+/// one (whose token reconciling puts where it belongs). After an unknown outcome it stays taken, and reconciling returns
+/// it if the order does not exist.
+fn token_is_unused(order_id: OrderId, placed: &Result<Placed, PlaceOrderError>) -> bool {
+    match placed {
+        Ok(placed) => placed.order_id != order_id,
+        Err(PlaceOrderError::OutcomeUnknown(_)) => false,
+        Err(PlaceOrderError::Refused(_) | PlaceOrderError::Unavailable(_)) => true,
+    }
 }
 
 /// Places a batch, trying again while that may help and there is time. Trying again is safe because the order ids are

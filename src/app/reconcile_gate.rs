@@ -38,7 +38,7 @@ pub fn sales_with_gate(
     sales: &[SaleSnapshot],
     now: chrono::DateTime<chrono::Utc>,
 ) -> impl Iterator<Item = &SaleSnapshot> {
-    sales.iter().filter(move |sale| sale.start_date - AROUND_WINDOW <= now && now <= sale.end_date + AROUND_WINDOW)
+    sales.iter().filter(move |sale| sale.start_date - now <= AROUND_WINDOW && now - sale.end_date <= AROUND_WINDOW)
 }
 
 impl GateReconciler {
@@ -66,6 +66,7 @@ impl GateReconciler {
             return Ok(0);
         }
         let started = Instant::now();
+        self.due.insert(sale.flash_sale_id, started + intervals::RECONCILE);
         let state = match known {
             Some(_) => redis.state(sale.flash_sale_id).await?,
             None => None,
@@ -86,12 +87,12 @@ impl GateReconciler {
         database: &Database,
         sale: &SaleSnapshot,
     ) -> Result<usize, ReconcileError> {
-        let state = gate.state(sale.flash_sale_id);
-        let as_it_should_be = state.as_ref().is_some_and(|state| state.capacity == i64::from(sale.quantity));
+        let as_it_should_be = gate.capacity(sale.flash_sale_id) == Some(i64::from(sale.quantity));
         if as_it_should_be && !self.is_due(sale.flash_sale_id) {
             return Ok(0);
         }
         let started = Instant::now();
+        let state = gate.state(sale.flash_sale_id);
         let repair = self.repair(database, sale, state).await?;
         gate.apply(sale.flash_sale_id, &repair);
         self.done(sale, &repair, started)

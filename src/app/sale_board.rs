@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
@@ -16,7 +16,9 @@ use uuid::Uuid;
 use crate::domain::{ProductId, Refusal, SaleId, SaleSnapshot, SaleStatus, UserId};
 
 /// Closer to a window's edge than this, our estimate of the database's clock is not trusted and the database is asked.
-const EDGE: TimeDelta = TimeDelta::milliseconds(50);
+const EDGE: TimeDelta = TimeDelta::milliseconds(100);
+/// News from further ahead of the database's clock than this are from before that clock was set back.
+const AHEAD_MAX: TimeDelta = TimeDelta::seconds(2);
 
 /// A sale as it is answered to shoppers.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -89,6 +91,14 @@ impl Board {
     }
 }
 
+/// Units sold never become fewer: a reading made before a notification that we have seen does not take its units back.
+fn keep_sold(sales: &mut [SaleSnapshot], held: &Board) {
+    let known: HashMap<SaleId, i32> = held.sales.iter().map(|sale| (sale.flash_sale_id, sale.sold)).collect();
+    for sale in sales {
+        sale.sold = known.get(&sale.flash_sale_id).map_or(sale.sold, |sold| sale.sold.max(*sold));
+    }
+}
+
 /// JSON and entity tag of some sales at a moment.
 pub fn render<'a>(sales: impl IntoIterator<Item = &'a SaleSnapshot>, now: DateTime<Utc>) -> (Bytes, String) {
     use sha2::{Digest, Sha256};
@@ -118,21 +128,21 @@ pub struct SaleBoard {
     board: ArcSwap<Board>,
     clock: ArcSwap<(DateTime<Utc>, Instant)>,
     latches: ArcSwap<HashMap<SaleId, Arc<Latch>>>,
-    changes: watch::Sender<Bytes>,
-    ready: ArcSwapOption<()>,
+    changes: watch::Sender<Arc<Board>>,
+    refreshed_at: ArcSwapOption<Instant>,
 }
 
 impl Default for SaleBoard {
     fn default() -> Self {
         let now = Utc::now();
-        let board = Board::new(Vec::new(), DateTime::<Utc>::MIN_UTC, now);
-        let (changes, _) = watch::channel(board.body.clone());
+        let board = Arc::new(Board::new(Vec::new(), DateTime::<Utc>::MIN_UTC, now));
+        let (changes, _) = watch::channel(Arc::clone(&board));
         Self {
-            board: ArcSwap::from_pointee(board),
+            board: ArcSwap::new(board),
             clock: ArcSwap::from_pointee((now, Instant::now())),
             latches: ArcSwap::default(),
             changes,
-            ready: ArcSwapOption::empty(),
+            refreshed_at: ArcSwapOption::empty(),
         }
     }
 }
@@ -145,7 +155,12 @@ impl SaleBoard {
 
     /// Whether the sales were ever read.
     pub fn is_ready(&self) -> bool {
-        self.ready.load().is_some()
+        self.refreshed_at.load().is_some()
+    }
+
+    /// How long ago the sales were last read; `None` when they never were.
+    pub fn age(&self) -> Option<Duration> {
+        self.refreshed_at.load().as_ref().map(|at| at.elapsed())
     }
 
     /// Our estimate of the database's clock.
@@ -155,8 +170,8 @@ impl SaleBoard {
         time + TimeDelta::from_std(at.elapsed()).unwrap_or_default()
     }
 
-    /// The body of `GET /sales` whenever something in it but the time has changed.
-    pub fn changes(&self) -> watch::Receiver<Bytes> {
+    /// The board whenever something on it but the time has changed, at most as often as it is refreshed.
+    pub fn changes(&self) -> watch::Receiver<Arc<Board>> {
         self.changes.subscribe()
     }
 
@@ -166,7 +181,7 @@ impl SaleBoard {
         let now = self.database_now();
         let mut refusal = Refusal::ProductNotFound;
         for sale in board.sales_of(product_id) {
-            if sale.start_date - EDGE <= now && now < sale.end_date + EDGE {
+            if sale.start_date - now <= EDGE && now - sale.end_date < EDGE {
                 return CurrentSale::Open(sale.flash_sale_id);
             }
             match sale.status_at(now) {
@@ -195,30 +210,34 @@ impl SaleBoard {
 
     /// Replaces the sales by what the database held at `database_time`, unless what is held is newer, and renders
     /// them as of now.
-    pub fn set_sales(&self, sales: Vec<SaleSnapshot>, database_time: DateTime<Utc>) {
+    pub fn set_sales(&self, mut sales: Vec<SaleSnapshot>, database_time: DateTime<Utc>) {
         let now = self.database_now();
         let held = self.board.load_full();
-        let board = if database_time >= held.database_time {
-            Board::new(sales, database_time, now)
-        } else {
+        let is_older = database_time < held.database_time && held.database_time - now < AHEAD_MAX;
+        let board = if is_older {
             Board::new(held.sales.clone(), held.database_time, now)
+        } else {
+            keep_sold(&mut sales, &held);
+            Board::new(sales, database_time, now)
         };
-        if board.etag != held.etag {
-            self.changes.send_replace(board.body.clone());
+        let board = Arc::new(board);
+        if board.etag != self.changes.borrow().etag {
+            self.changes.send_replace(Arc::clone(&board));
         }
-        self.board.store(Arc::new(board));
-        self.ready.store(Some(Arc::new(())));
+        self.board.store(board);
+        self.refreshed_at.store(Some(Arc::new(Instant::now())));
     }
 
-    /// Takes over the stock of one sale from a notification, without waiting for the next reading.
-    pub fn set_sold(&self, sale: SaleId, quantity: i32, sold: i32) {
+    /// Takes over units sold from notifications, without waiting for the next reading.
+    pub fn set_sold(&self, sold: &HashMap<SaleId, i32>) {
         let held = self.board.load_full();
-        let mut sales = held.sales.clone();
-        if let Some(found) = sales.iter_mut().find(|s| s.flash_sale_id == sale)
-            && (found.quantity, found.sold) != (quantity, sold)
-        {
-            (found.quantity, found.sold) = (quantity, sold);
-            self.set_sales(sales, held.database_time);
+        let is_news = |s: &SaleSnapshot| sold.get(&s.flash_sale_id).is_some_and(|sold| *sold > s.sold);
+        if held.sales.iter().any(is_news) {
+            let mut sales = held.sales.clone();
+            for sale in &mut sales {
+                sale.sold = sold.get(&sale.flash_sale_id).map_or(sale.sold, |sold| sale.sold.max(*sold));
+            }
+            self.board.store(Arc::new(Board::new(sales, held.database_time, self.database_now())));
         }
     }
 
@@ -249,7 +268,7 @@ impl SaleBoard {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{HashMap, HashSet};
     use std::time::Instant;
 
     use chrono::{DateTime, TimeDelta, Utc};
@@ -307,6 +326,16 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_set_back_does_not_freeze_the_board() {
+        let (board, now) = board();
+        board.set_sales(vec![sale(1, 1, -10, 10, now)], now);
+        let earlier = now - TimeDelta::hours(1);
+        board.set_clock(earlier, Instant::now());
+        board.set_sales(vec![sale(2, 2, -10, 10, earlier)], earlier);
+        assert_eq!(board.current().sales[0].flash_sale_id, Uuid::from_u128(2));
+    }
+
+    #[test]
     fn the_entity_tag_follows_the_stock_and_not_the_clock() {
         let (board, now) = board();
         board.set_sales(vec![sale(1, 1, -10, 10, now)], now);
@@ -316,7 +345,7 @@ mod tests {
         let later = board.current();
         assert_eq!(before.etag, later.etag);
         assert_ne!(before.body, later.body);
-        board.set_sold(Uuid::from_u128(1), 10, 3);
+        board.set_sold(&HashMap::from([(Uuid::from_u128(1), 3)]));
         assert_ne!(board.current().etag, later.etag);
     }
 

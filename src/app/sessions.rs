@@ -1,14 +1,14 @@
 //! Sessions: signed tokens (JWT, HS256) that every API process can verify by itself, and those ended by logout.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::config::Secret;
@@ -51,7 +51,8 @@ pub struct Sessions {
     signing: EncodingKey,
     verifying: Vec<DecodingKey>,
     validation: Validation,
-    ended: ArcSwap<HashSet<Uuid>>,
+    ended: RwLock<HashSet<Uuid>>,
+    hash_key: Secret<[u8; 32]>,
 }
 
 impl Sessions {
@@ -69,7 +70,8 @@ impl Sessions {
             signing: EncodingKey::from_secret(first.reveal()),
             verifying: keys.iter().map(|key| DecodingKey::from_secret(key.reveal())).collect(),
             validation,
-            ended: ArcSwap::default(),
+            ended: RwLock::default(),
+            hash_key: Secret::new(Sha256::digest([b"fingerprints", first.reveal().as_slice()].concat()).into()),
         })
     }
 
@@ -106,7 +108,7 @@ impl Sessions {
         }
         let claims = claims.ok_or(InvalidSession)?;
         let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(InvalidSession)?;
-        if self.ended.load().contains(&claims.sid) {
+        if self.ended.read().unwrap_or_else(PoisonError::into_inner).contains(&claims.sid) {
             return Err(InvalidSession);
         }
         Ok(Session { user_id: claims.sub, session_id: claims.sid, expires_at })
@@ -114,16 +116,22 @@ impl Sessions {
 
     /// A session was ended somewhere.
     pub fn note_ended(&self, session_id: Uuid) {
-        self.ended.rcu(|ended| {
-            let mut ended = HashSet::clone(ended);
-            ended.insert(session_id);
-            ended
-        });
+        self.ended.write().unwrap_or_else(PoisonError::into_inner).insert(session_id);
     }
 
     /// All sessions that were ended and whose tokens have not expired.
     pub fn replace_ended(&self, ended: Vec<Uuid>) {
-        self.ended.store(Arc::new(ended.into_iter().collect()));
+        *self.ended.write().unwrap_or_else(PoisonError::into_inner) = ended.into_iter().collect();
+    }
+
+    /// A hash that only holders of the signing key can make, of parts that cannot run into each other.
+    pub fn keyed_hash(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let mut hash = Sha256::new_with_prefix(self.hash_key.reveal());
+        for part in parts {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().to_vec()
     }
 }
 

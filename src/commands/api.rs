@@ -33,17 +33,15 @@ pub fn connect_redis(config: &Config) -> anyhow::Result<Option<Arc<RedisGate>>> 
 ///
 /// # Errors
 /// When it cannot start.
-pub async fn run(config: &Config, url: &str, stopping: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(config: &Config, url: &str, listener: TcpListener, stopping: CancellationToken) -> anyhow::Result<()> {
     raise_open_files_limit();
-    let listener = TcpListener::bind(config.bind_addr)
-        .await
-        .with_context(|| format!("BIND_ADDR {} cannot be listened on", config.bind_addr))?;
     let redis = connect_redis(config)?;
     let probe = redis.clone().map(|redis| tokio::spawn(probe_redis(redis)));
     let (api, follower) = assemble(config, url, redis, stopping.clone())?;
     let following = CancellationToken::new();
-    let follower = tokio::spawn(follower.follow_until(following.clone(), url.to_owned()));
+    let follower = tokio::spawn(follow(follower, url.to_owned(), following.clone(), stopping.clone()));
     let limits = tokio::spawn(Arc::clone(&api.limits).keep_bounded());
+    let metrics = tokio::spawn(telemetry::keep_bounded(api.metrics.clone()));
     if !config.rate_limits {
         tracing::warn!("RATE_LIMITS=off: nobody's requests are limited");
     }
@@ -51,13 +49,41 @@ pub async fn run(config: &Config, url: &str, stopping: CancellationToken) -> any
     server::serve(listener, router(api), config.bounds.connections_max, stopping).await;
     // Requests that waited for an outcome have been told: now nobody needs the news any more.
     following.cancel();
-    let _ = follower.await;
+    let followed = follower.await?;
     limits.abort();
+    metrics.abort();
     if let Some(probe) = probe {
         probe.abort();
     }
     tracing::info!("the API has stopped");
-    Ok(())
+    followed
+}
+
+/// Listens on `BIND_ADDR`.
+///
+/// # Errors
+/// When the address cannot be had.
+pub async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(config.bind_addr)
+        .await
+        .with_context(|| format!("BIND_ADDR {} cannot be listened on", config.bind_addr))
+}
+
+/// Follows until asked to stop. An API that no longer follows the database must not go on: if following breaks off, the
+/// process stops and its supervisor starts another.
+async fn follow(
+    follower: Follower,
+    url: String,
+    following: CancellationToken,
+    stopping: CancellationToken,
+) -> anyhow::Result<()> {
+    let ended = tokio::spawn(follower.follow_until(following.clone(), url)).await;
+    if following.is_cancelled() {
+        return Ok(());
+    }
+    tracing::error!(?ended, "following the database broke off: the process stops");
+    stopping.cancel();
+    anyhow::bail!("following the database broke off")
 }
 
 fn assemble(

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -27,6 +28,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let stopping = shutdown::on_signal()?;
     fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("DATA_DIR {:?} cannot be created", config.data_dir))?;
+    let listener = super::api::listen(&config).await?;
     let mut postgres = match &config.database_url {
         Some(_) => None,
         None => {
@@ -34,7 +36,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
             Some(tokio::task::spawn_blocking(move || EmbeddedPostgres::start(&data_dir)).await??)
         }
     };
-    let served = serve(&mut config, postgres.as_ref(), stopping).await;
+    let served = serve(&mut config, postgres.as_ref(), listener, stopping).await;
     if let Some(postgres) = postgres.take() {
         tokio::task::spawn_blocking(move || {
             let mut postgres = postgres;
@@ -48,6 +50,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
 async fn serve(
     config: &mut Config,
     postgres: Option<&EmbeddedPostgres>,
+    listener: TcpListener,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
     let url = match postgres {
@@ -72,7 +75,7 @@ async fn serve(
     let working = CancellationToken::new();
     let (worker_url, bounds, worker_stop) = (url.clone(), config.bounds.clone(), working.clone());
     let worker = tokio::spawn(async move { worker::work_until(worker_stop, &worker_url, &bounds, redis).await });
-    let served = super::api::run(config, &url, stopping).await;
+    let served = super::api::run(config, &url, listener, stopping).await;
     working.cancel();
     worker.await??;
     served

@@ -32,13 +32,13 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         ),
     );
     say(health.dead_letters == 0, format!("dead letters: {} (see ops.dead_letters)", health.dead_letters));
-    say(
-        health.oldest_xmin_age_s < 60.0,
-        format!(
-            "oldest snapshot: {:.0} s (an old one slows the queue: end that transaction)",
-            health.oldest_xmin_age_s
+    match health.oldest_xmin_age_s {
+        Some(age_s) => say(
+            age_s < 60.0,
+            format!("oldest snapshot: {age_s:.0} s (an old one slows the queue: end that transaction)"),
         ),
-    );
+        None => say(true, "oldest snapshot: unknown (grant pg_read_all_stats to this user to see it)".into()),
+    }
     for book in database.sale_books().await? {
         say(
             book.balanced,

@@ -59,7 +59,8 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             config.require_jwt_secrets()?;
             db::migrate::check(&url).await?;
             let stopping = shutdown::on_signal()?;
-            api::run(&config, &url, stopping).await
+            let listener = api::listen(&config).await?;
+            api::run(&config, &url, listener, stopping).await
         }
         Command::Worker => {
             let url = config.require_database_url()?.to_owned();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::{Database, DbError};
 
 /// A key about to be used: by whom, which, and for what (a hash of method, path and body).
@@ -10,6 +12,8 @@ pub struct KeyClaim {
     pub caller: String,
     pub key: String,
     pub fingerprint: Vec<u8>,
+    /// The one request that claims: its claim is its own also after a lost reply.
+    pub claimant: Uuid,
 }
 
 /// The answer to a request, HTTP status and body; none gives the claim back.
@@ -37,12 +41,13 @@ impl Database {
         let callers: Vec<&str> = claims.iter().map(|c| c.caller.as_str()).collect();
         let keys: Vec<&str> = claims.iter().map(|c| c.key.as_str()).collect();
         let fingerprints: Vec<&[u8]> = claims.iter().map(|c| c.fingerprint.as_slice()).collect();
+        let claimants: Vec<Uuid> = claims.iter().map(|c| c.claimant).collect();
         let lease_s = lease.as_secs_f64();
         let rows = self
             .query(
-                "select state, answer_status, answer_body from flashsale.claim_idempotency_keys($1, $2, $3, \
-                 make_interval(secs => $4)) order by ordinal",
-                &[&callers, &keys, &fingerprints, &lease_s],
+                "select state, answer_status, answer_body from flashsale.claim_idempotency_keys($1, $2, $3, $4, \
+                 make_interval(secs => $5)) order by ordinal",
+                &[&callers, &keys, &fingerprints, &claimants, &lease_s],
             )
             .await?;
         if rows.len() != claims.len() {
@@ -72,12 +77,16 @@ impl Database {
     pub async fn finish_idempotency_keys(&self, finished: &[(KeyClaim, KeptAnswer)]) -> Result<(), DbError> {
         let callers: Vec<&str> = finished.iter().map(|(c, _)| c.caller.as_str()).collect();
         let keys: Vec<&str> = finished.iter().map(|(c, _)| c.key.as_str()).collect();
+        let claimants: Vec<Uuid> = finished.iter().map(|(c, _)| c.claimant).collect();
         let statuses: Vec<Option<i16>> =
             finished.iter().map(|(_, a)| a.as_ref().and_then(|(s, _)| i16::try_from(*s).ok())).collect();
         let bodies: Vec<Option<&[u8]>> =
             finished.iter().map(|(_, a)| a.as_ref().map(|(_, body)| body.as_slice())).collect();
-        self.query("select flashsale.finish_idempotency_keys($1, $2, $3, $4)", &[&callers, &keys, &statuses, &bodies])
-            .await
-            .map(drop)
+        self.query(
+            "select flashsale.finish_idempotency_keys($1, $2, $3, $4, $5)",
+            &[&callers, &keys, &claimants, &statuses, &bodies],
+        )
+        .await
+        .map(drop)
     }
 }

@@ -48,7 +48,7 @@ impl Database {
         let config = client_config(url, application, statement)?;
         let manager = Manager::from_config(
             config,
-            tls::connector()?,
+            tls::connector(url)?,
             // `Fast` does no clean-up, and none is needed: see the top of this file.
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
@@ -79,16 +79,15 @@ impl Database {
         let connection = tokio::time::timeout(limit, self.pool.get())
             .await
             .map_err(|_| DbError::Unreachable(format!("no connection within {limit:?}")))??;
+        let connection = Borrowed(Some(connection));
         let answer = tokio::time::timeout(limit.saturating_sub(started.elapsed()), async {
             let statement = connection.prepare_cached(sql).await.map_err(DbError::not_sent)?;
             connection.query(&statement, parameters).await.map_err(DbError::sent)
         })
-        .await;
-        answer.unwrap_or_else(|_| {
-            // The statement may still be running on this connection: it must not be handed to anyone else.
-            drop(deadpool_postgres::Object::take(connection));
-            Err(DbError::TimedOut(limit))
-        })
+        .await
+        .map_err(|_| DbError::TimedOut(limit))?;
+        connection.give_back();
+        answer
     }
 
     /// Asks for exactly one row.
@@ -117,11 +116,41 @@ impl Database {
     }
 }
 
+/// A connection while a statement runs on it. Dropped before it is given back (time is up, or the caller hung up) it is
+/// closed: its statement may still be running, and nobody else must wait behind it.
+struct Borrowed(Option<deadpool_postgres::Object>);
+
+impl Borrowed {
+    fn give_back(mut self) {
+        self.0.take();
+    }
+}
+
+impl std::ops::Deref for Borrowed {
+    type Target = deadpool_postgres::ClientWrapper;
+
+    fn deref(&self) -> &Self::Target {
+        match &self.0 {
+            Some(connection) => connection,
+            None => unreachable!("a connection given back is not used"),
+        }
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(deadpool_postgres::Object::take(connection));
+        }
+    }
+}
+
 fn client_config(url: &str, application: &str, statement: Duration) -> Result<tokio_postgres::Config, DbError> {
-    let mut config: tokio_postgres::Config = url.parse().map_err(|e: tokio_postgres::Error| {
-        // The error's text holds no part of the URL but the name of the option it does not know.
-        DbError::Url(e.to_string())
-    })?;
+    let mut config: tokio_postgres::Config =
+        tls::without_verify_mode(url).parse().map_err(|e: tokio_postgres::Error| {
+            // The error's text holds no part of the URL but the name of the option it does not know.
+            DbError::Url(e.to_string())
+        })?;
     let options = format!(
         "{} -c statement_timeout={} -c idle_in_transaction_session_timeout=10000",
         config.get_options().unwrap_or_default(),

@@ -1,7 +1,6 @@
 //! LISTEN: what other processes' transactions announce when they commit.
 
-use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
@@ -19,10 +18,10 @@ use crate::domain::{OrderId, Outcome, SaleId, UserId};
 pub enum Notification {
     /// Listening (again): announcements may have been missed until now.
     Listening,
-    /// The database's clock, from the regular check that the connection is alive.
-    Clock(DateTime<Utc>),
-    /// Orders of one sale were settled; `sold` of `quantity` units are sold.
-    Settled { flash_sale_id: SaleId, quantity: i32, sold: i32, outcomes: Vec<(OrderId, UserId, Outcome)> },
+    /// The database's clock and when it was read, from the regular check that the connection is alive.
+    Clock(DateTime<Utc>, Instant),
+    /// Orders of one sale were settled; `sold` of its units are sold.
+    Settled { flash_sale_id: SaleId, sold: i32, outcomes: Vec<(OrderId, UserId, Outcome)> },
     /// A sale was created or changed.
     SaleChanged,
     /// A session was ended by logout.
@@ -32,7 +31,6 @@ pub enum Notification {
 #[derive(Deserialize)]
 struct SettledPayload {
     flash_sale_id: SaleId,
-    quantity: i32,
     sold: i32,
     outcomes: Vec<(OrderId, UserId, String)>,
 }
@@ -49,7 +47,7 @@ pub async fn listen(
     on_listening: impl FnOnce(),
 ) -> Result<(), DbError> {
     let config = client_config(url, application, deadlines::STATEMENT)?;
-    let (client, mut connection) = config.connect(tls::connector()?).await.map_err(DbError::not_sent)?;
+    let (client, mut connection) = config.connect(tls::connector(url)?).await.map_err(DbError::not_sent)?;
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
     let (raw, mut received) = mpsc::channel(1024);
     let pump = tokio::spawn(async move {
@@ -77,19 +75,16 @@ pub async fn listen(
     if to.send(Notification::Listening).await.is_err() {
         return Ok(());
     }
-    let mut alive = tokio::time::interval(Duration::from_secs(2));
+    let mut alive = tokio::spawn(keep_alive(client, to.clone()));
+    let _abort_alive = AbortOnDrop(alive.abort_handle());
     loop {
         let notification = tokio::select! {
             notification = received.recv() => match notification {
                 Some(notification) => parse(notification.channel(), notification.payload()),
                 None => return Err(DbError::Lost("the listening connection was closed".into())),
             },
-            _ = alive.tick() => {
-                let check = pin!(client.query_one("select clock_timestamp()", &[]));
-                match tokio::time::timeout(deadlines::STATEMENT_CLIENT, check).await {
-                    Ok(row) => Some(Notification::Clock(row.map_err(DbError::sent)?.get(0))),
-                    Err(_) => return Err(DbError::TimedOut(deadlines::STATEMENT_CLIENT)),
-                }
+            broken = &mut alive => {
+                return broken.unwrap_or(Err(DbError::Unexpected("the check of the listening connection broke off")));
             }
         };
         if let Some(notification) = notification
@@ -100,11 +95,27 @@ pub async fn listen(
     }
 }
 
+/// Asks the listening connection for the time, regularly: a connection that died silently is noticed, and our estimate
+/// of the database's clock stays fresh. A task of its own, so that it does not wait behind announcements.
+async fn keep_alive(client: tokio_postgres::Client, to: mpsc::Sender<Notification>) -> Result<(), DbError> {
+    let mut tick = tokio::time::interval(Duration::from_secs(2));
+    loop {
+        tick.tick().await;
+        let check = client.query_one("select clock_timestamp()", &[]);
+        let row = tokio::time::timeout(deadlines::STATEMENT_CLIENT, check)
+            .await
+            .map_err(|_| DbError::TimedOut(deadlines::STATEMENT_CLIENT))?
+            .map_err(DbError::sent)?;
+        if to.send(Notification::Clock(row.get(0), Instant::now())).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
 fn parse(channel: &str, payload: &str) -> Option<Notification> {
     let parsed = match channel {
         "flashsale_outcomes" => serde_json::from_str::<SettledPayload>(payload).ok().map(|p| Notification::Settled {
             flash_sale_id: p.flash_sale_id,
-            quantity: p.quantity,
             sold: p.sold,
             outcomes: p
                 .outcomes

@@ -21,7 +21,8 @@ pub struct QueueHealth {
     pub oldest_age_s: f64,
     pub drain_rate_per_s: f64,
     pub dead_letters: i64,
-    pub oldest_xmin_age_s: f64,
+    /// Unknown to a user without `pg_read_all_stats`.
+    pub oldest_xmin_age_s: Option<f64>,
 }
 
 impl Database {

@@ -32,21 +32,23 @@ impl Database {
             Some(row) => row.get(9),
             None => self.clock().await?,
         };
-        let sales = rows
-            .iter()
-            .map(|row| SaleSnapshot {
-                flash_sale_id: row.get(0),
-                product_id: row.get(1),
-                name: row.get(2),
-                description: row.get(3),
-                price_in_cents: row.get(4),
-                quantity: row.get(5),
-                sold: row.get(6),
-                start_date: row.get(7),
-                end_date: row.get(8),
-            })
-            .collect();
+        let sales = rows.iter().map(snapshot).collect();
         Ok(SalesNow { sales, database_time, read_at })
+    }
+
+    /// One sale, however many there are.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn find_sale(&self, flash_sale_id: SaleId) -> Result<Option<SaleSnapshot>, DbError> {
+        let rows = self
+            .query(
+                "select flash_sale_id, product_id, name, description, price_in_cent, quantity, sold, start_date, \
+                 end_date from flashsale.find_sale($1)",
+                &[&flash_sale_id],
+            )
+            .await?;
+        Ok(rows.first().map(snapshot))
     }
 
     /// The database's clock.
@@ -115,5 +117,19 @@ impl Database {
     /// [`DbError`].
     pub async fn prune(&self, rows_max: i32) -> Result<(), DbError> {
         self.query("select flashsale.prune($1)", &[&rows_max]).await.map(drop)
+    }
+}
+
+fn snapshot(row: &tokio_postgres::Row) -> SaleSnapshot {
+    SaleSnapshot {
+        flash_sale_id: row.get(0),
+        product_id: row.get(1),
+        name: row.get(2),
+        description: row.get(3),
+        price_in_cents: row.get(4),
+        quantity: row.get(5),
+        sold: row.get(6),
+        start_date: row.get(7),
+        end_date: row.get(8),
     }
 }

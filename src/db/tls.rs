@@ -1,20 +1,77 @@
-//! TLS to PostgreSQL, used when the URL's `sslmode` asks for it and the server offers it.
+//! TLS to PostgreSQL, as libpq does it: `prefer` (the default) and `require` encrypt with whatever certificate the server
+//! has, `verify-ca` and `verify-full` want one that this machine trusts for the server's name.
 
 use std::sync::Arc;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::DbError;
 
-/// A connector that trusts the certificates this machine trusts.
-pub(super) fn connector() -> Result<MakeRustlsConnect, DbError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+const VERIFY_MODES: [&str; 2] = ["sslmode=verify-full", "sslmode=verify-ca"];
+
+/// The URL with a mode that tokio-postgres knows: it has no word for verifying, which is the connector's part.
+pub(super) fn without_verify_mode(url: &str) -> String {
+    VERIFY_MODES.iter().fold(url.to_owned(), |url, mode| url.replace(mode, "sslmode=require"))
+}
+
+/// The connector that the URL's `sslmode` asks for.
+pub(super) fn connector(url: &str) -> Result<MakeRustlsConnect, DbError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|e| DbError::Url(format!("no TLS here: {e}")))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .map_err(|e| DbError::Url(format!("no TLS here: {e}")))?;
+    let config = if VERIFY_MODES.iter().any(|mode| url.contains(mode)) {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        config.with_root_certificates(roots).with_no_client_auth()
+    } else {
+        let any = Arc::new(AnyCertificate(provider));
+        config.dangerous().with_custom_certificate_verifier(any).with_no_client_auth()
+    };
     Ok(MakeRustlsConnect::new(config))
+}
+
+/// Takes any certificate: encrypted, not authenticated.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

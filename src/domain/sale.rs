@@ -120,6 +120,8 @@ impl SaleChange {
         self.description.as_deref().map_or(Ok(()), check_description)?;
         self.price_in_cents.map_or(Ok(()), check_price)?;
         self.quantity.map_or(Ok(()), check_quantity)?;
+        self.start_date.map_or(Ok(()), |date| check_year("start_date", date))?;
+        self.end_date.map_or(Ok(()), |date| check_year("end_date", date))?;
         match (self.start_date, self.end_date) {
             (Some(start_date), Some(end_date)) => check_window(start_date, end_date),
             _ => Ok(()),
@@ -155,12 +157,16 @@ fn check_quantity(quantity: i32) -> Result<(), InvalidField> {
     Ok(())
 }
 
-fn check_window(start_date: DateTime<Utc>, end_date: DateTime<Utc>) -> Result<(), InvalidField> {
-    for (field, date) in [("start_date", start_date), ("end_date", end_date)] {
-        if !(2000..=2200).contains(&chrono::Datelike::year(&date)) {
-            return Err(InvalidField::new(field, "must lie between the years 2000 and 2200"));
-        }
+fn check_year(field: &'static str, date: DateTime<Utc>) -> Result<(), InvalidField> {
+    if !(2000..=2200).contains(&chrono::Datelike::year(&date)) {
+        return Err(InvalidField::new(field, "must lie between the years 2000 and 2200"));
     }
+    Ok(())
+}
+
+fn check_window(start_date: DateTime<Utc>, end_date: DateTime<Utc>) -> Result<(), InvalidField> {
+    check_year("start_date", start_date)?;
+    check_year("end_date", end_date)?;
     if start_date >= end_date {
         return Err(InvalidField::new("end_date", "must be later than start_date"));
     }
@@ -217,5 +223,7 @@ mod tests {
         assert_eq!(negative.check().unwrap_err().field, "quantity");
         let change = SaleChange { price_in_cents: Some(-1), ..SaleChange::default() };
         assert_eq!(change.check().unwrap_err().field, "price_in_cents");
+        let too_late = SaleChange { end_date: Some(DateTime::<Utc>::MAX_UTC), ..SaleChange::default() };
+        assert_eq!(too_late.check().unwrap_err().field, "end_date");
     }
 }

@@ -29,6 +29,11 @@ impl ProcessGate {
         Admission::Admitted
     }
 
+    /// A sale's capacity; `None` when its gate is unknown.
+    pub fn capacity(&self, sale: SaleId) -> Option<i64> {
+        self.lock().get(&sale).map(|gate| gate.capacity)
+    }
+
     /// A sale's gate as it is now; `None` when it is unknown.
     pub fn state(&self, sale: SaleId) -> Option<GateState> {
         self.lock().get(&sale).cloned()

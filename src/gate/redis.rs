@@ -4,7 +4,7 @@
 //! `flashsale:{<sale>}:capacity` is a number, `flashsale:{<sale>}:holders` a hash of user → order.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -31,11 +31,15 @@ pub enum RedisError {
 impl RedisError {
     /// Whether Redis answers, but somebody else's value lies where a gate should be.
     pub fn is_foreign_value(&self) -> bool {
-        matches!(self, Self::Command(error) if error.code() == Some("WRONGTYPE"))
-            || matches!(self, Self::Unexpected(_))
+        matches!(self, Self::Command(error) if error.code() == Some("WRONGTYPE")) || matches!(self, Self::Unexpected(_))
     }
 }
 
+const PROBE_KEY: &str = "flashsale:probe";
+const PROBE_TIME_TO_LIVE: Duration = Duration::from_secs(60);
+/// Good probes in a row before Redis is used again after an outage, and before it counts as settled.
+const PROBES_TRUSTED: u32 = 3;
+const PROBES_SETTLED: u32 = 50;
 /// How long a gate outlives its last repair: it is repaired regularly until its sale has ended.
 const TIME_TO_LIVE: Duration = Duration::from_secs(24 * 3600);
 /// Holders written by one script call, which blocks Redis for as long.
@@ -48,6 +52,10 @@ pub struct RedisGate {
     take: Script,
     repair: Script,
     available: AtomicBool,
+    /// Good probes since the last failure.
+    good_probes: AtomicU32,
+    /// For whole gates, which take longer than any answer to a purchase may.
+    reconciling: ConnectionManager,
 }
 
 impl RedisGate {
@@ -57,17 +65,21 @@ impl RedisGate {
     /// [`RedisError::Url`] when the URL cannot be parsed.
     pub fn new(url: &str) -> Result<Self, RedisError> {
         let client = redis::Client::open(url).map_err(|e| RedisError::Url(e.to_string()))?;
-        let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(deadlines::REDIS_COMMAND))
-            .set_connection_timeout(Some(deadlines::REDIS_COMMAND))
-            .set_number_of_retries(1)
-            .set_max_delay(deadlines::REDIS_COMMAND);
-        let connection = ConnectionManager::new_lazy_with_config(client, config)?;
+        let connect = |answer: Duration| {
+            let config = ConnectionManagerConfig::new()
+                .set_response_timeout(Some(answer))
+                .set_connection_timeout(Some(deadlines::REDIS_COMMAND))
+                .set_number_of_retries(1)
+                .set_max_delay(deadlines::REDIS_COMMAND);
+            ConnectionManager::new_lazy_with_config(client.clone(), config)
+        };
         Ok(Self {
-            connection,
+            connection: connect(deadlines::REDIS_COMMAND)?,
+            reconciling: connect(deadlines::REDIS_RECONCILE)?,
             take: Script::new(include_str!("take.lua")),
             repair: Script::new(include_str!("repair.lua")),
             available: AtomicBool::new(true),
+            good_probes: AtomicU32::new(PROBES_SETTLED),
         })
     }
 
@@ -75,19 +87,26 @@ impl RedisGate {
         self.available.load(Ordering::Relaxed)
     }
 
+    /// Whether it has been available for a while.
+    pub fn is_settled(&self) -> bool {
+        self.is_available() && self.good_probes.load(Ordering::Relaxed) >= PROBES_SETTLED
+    }
+
     /// Stops asking Redis until [`probe`](Self::probe) finds it again. Logged once an outage.
     pub fn mark_unavailable(&self, error: &RedisError) {
+        self.good_probes.store(0, Ordering::Relaxed);
         if self.available.swap(false, Ordering::Relaxed) {
             tracing::warn!(%error, "redis does not answer: going on without it, on the database's authority");
         }
     }
 
-    /// Asks whether Redis answers and marks it accordingly; to be called regularly.
+    /// Asks whether Redis takes what is written to it and marks it accordingly; to be called regularly. Some answers in
+    /// a row are needed to trust it again: a replica that only reads, or one that comes and goes, is as good as none.
     pub async fn probe(&self) {
-        let mut connection = self.connection.clone();
-        match bounded(redis::cmd("PING").query_async::<Value>(&mut connection)).await {
-            Ok(_) => {
-                if !self.available.swap(true, Ordering::Relaxed) {
+        match self.set_bytes(PROBE_KEY, b"1", PROBE_TIME_TO_LIVE).await {
+            Ok(()) => {
+                let good = self.good_probes.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+                if good >= PROBES_TRUSTED && !self.available.swap(true, Ordering::Relaxed) {
                     tracing::info!("redis answers again");
                 }
             }
@@ -119,12 +138,12 @@ impl RedisGate {
     /// # Errors
     /// [`RedisError`].
     pub async fn state(&self, sale: SaleId) -> Result<Option<GateState>, RedisError> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.reconciling.clone();
         let (capacity, holders) = keys(sale);
         let mut pipe = redis::pipe();
         pipe.atomic().get(capacity).hgetall(holders);
         let (capacity, holders): (Option<String>, HashMap<String, String>) =
-            bounded_by(deadlines::REDIS_COMMAND * 8, pipe.query_async(&mut connection)).await?;
+            bounded_by(deadlines::REDIS_RECONCILE, pipe.query_async(&mut connection)).await?;
         let Some(capacity) = parse_capacity(capacity) else { return Ok(None) };
         let holders = holders
             .iter()
@@ -186,7 +205,7 @@ impl RedisGate {
         put: &[(UserId, OrderId)],
         capacity: Option<i64>,
     ) -> Result<(), RedisError> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.reconciling.clone();
         let (capacity_key, holders_key) = keys(sale);
         let mut call = self.repair.key(capacity_key);
         call.key(holders_key)

@@ -16,7 +16,7 @@ pub const SESSION_COOKIE: &str = "flashsale_session";
 pub struct Caller(pub Session);
 
 /// A caller who may administer sales now, by the database.
-pub struct Administrator;
+pub struct Administrator(pub Session);
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;
@@ -32,7 +32,7 @@ impl FromRequestParts<Api> for Administrator {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let session = session(&parts.method, &parts.headers, api)?;
         if api.database.is_administrator(session.user_id).await? {
-            return Ok(Self);
+            return Ok(Self(session));
         }
         Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Only an administrator may do this"))
     }

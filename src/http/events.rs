@@ -22,8 +22,8 @@ pub async fn follow_sales(State(api): State<Api>) -> Sse<impl Stream<Item = Resu
     let mut changes = api.board.changes();
     // The stream begins with what is on the board now, however old the last change is.
     changes.mark_changed();
-    let events = WatchStream::from_changes(changes).map(|body| {
-        let body = String::from_utf8_lossy(&body);
+    let events = WatchStream::from_changes(changes).map(|board| {
+        let body = String::from_utf8_lossy(&board.body);
         Ok(Event::default().event("sales").data(body))
     });
     let stopping = api.stopping.clone();

@@ -1,11 +1,16 @@
 //! Liveness, readiness, metrics, and the plain page at `/`.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::problem::Problem;
 use super::state::Api;
+
+/// A board older than this is not served from: something that refreshes it is stuck.
+const BOARD_AGE_MAX: Duration = Duration::from_secs(10);
 
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = String)))]
@@ -25,10 +30,11 @@ pub async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
         return Err(not_ready("The process is stopping".into()));
     }
     api.database.check_migrations().await.map_err(|error| not_ready(format!("Not ready: {error}")))?;
-    if !api.board.is_ready() {
-        return Err(not_ready("The sales have not been read yet".into()));
+    match api.board.age() {
+        None => Err(not_ready("The sales have not been read yet".into())),
+        Some(age) if age > BOARD_AGE_MAX => Err(not_ready(format!("The sales were last read {age:.0?} ago"))),
+        Some(_) => Ok("ready\n"),
     }
-    Ok("ready\n")
 }
 
 /// Prometheus text.

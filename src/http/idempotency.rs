@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
-use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::auth;
 use super::json::read_body;
@@ -18,6 +18,8 @@ use crate::app::idempotency::IdempotencyKeys;
 use crate::config::RETRY_AFTER;
 use crate::db::{KeyClaim, KeyState};
 
+/// Every POST there is.
+const TAKE_A_KEY: [&str; 5] = ["/users", "/users/authenticate", "/sales", "/sales/update", "/orders"];
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The status kept for a request that may be run again: signing in makes a new token each time, and tokens are not kept.
 const RUN_AGAIN: u16 = 0;
@@ -44,13 +46,12 @@ pub async fn idempotent(State(api): State<Api>, request: Request, next: Next) ->
     }
     let Some(caller) = caller(&request, &api) else { return Ok(next.run(request).await) };
     let Some(key) = idempotency_key(request.headers())? else { return Ok(next.run(request).await) };
+    api.limits.check_key(&caller)?;
     let (parts, body) = request.into_parts();
     let body = read_body(body).await?;
-    let mut hash = Sha256::new();
-    hash.update(parts.uri.path());
-    hash.update([0]);
-    hash.update(&body);
-    let claim = KeyClaim { caller, key, fingerprint: hash.finalize().to_vec() };
+    // Keyed, because bodies hold passwords and fingerprints are kept.
+    let fingerprint = api.sessions.keyed_hash(&[parts.uri.path().as_bytes(), &body]);
+    let claim = KeyClaim { caller, key, fingerprint, claimant: Uuid::new_v4() };
     let keeps_answer = parts.uri.path() != "/users/authenticate";
     match api.keys.claim(claim.clone()).await? {
         KeyState::Claimed => {}
@@ -74,7 +75,8 @@ async fn run_and_keep(
     response: Response,
 ) -> Result<Response, Problem> {
     let status = response.status();
-    if !is_final(status) {
+    let is_unread = response.extensions().get::<Problem>().is_some_and(|problem| problem.code == "invalid_request");
+    if is_unread || !is_final(status) {
         keys.finish(claim, None).await;
         return Ok(response);
     }
@@ -96,8 +98,11 @@ async fn run_and_keep(
 }
 
 /// Whose key it is: a user's, or for requests before signing in an address's. `None` for a session that is not valid,
-/// which the handler will refuse.
+/// which the handler will refuse, and at addresses that take no key.
 fn caller(request: &Request, api: &Api) -> Option<String> {
+    if !TAKE_A_KEY.contains(&request.uri().path()) {
+        return None;
+    }
     let is_before_sign_in = matches!(request.uri().path(), "/users" | "/users/authenticate");
     if is_before_sign_in {
         let address = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
@@ -116,6 +121,7 @@ fn is_final(status: StatusCode) -> bool {
                 | StatusCode::FORBIDDEN
                 | StatusCode::REQUEST_TIMEOUT
                 | StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::UNSUPPORTED_MEDIA_TYPE
                 | StatusCode::TOO_MANY_REQUESTS
         )
 }

@@ -1,5 +1,6 @@
 //! Limits: requests in progress, and how often a user or an address may ask.
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -28,9 +29,14 @@ pub struct Limits {
     rates: Option<Rates>,
 }
 
+/// Idempotency keys of one caller, each a row for 24 hours.
+const KEYS_PER_SECOND: u32 = 5;
+const KEYS_BURST: u32 = 50;
+
 struct Rates {
     orders: DefaultKeyedRateLimiter<UserId>,
     sign_ins: DefaultKeyedRateLimiter<IpAddr>,
+    keys: DefaultKeyedRateLimiter<String>,
     clock: DefaultClock,
 }
 
@@ -43,6 +49,7 @@ impl Limits {
             rates: rate_limits.then(|| Rates {
                 orders: RateLimiter::keyed(quota(ORDERS_PER_SECOND, ORDERS_BURST)),
                 sign_ins: RateLimiter::keyed(quota(SIGN_INS_PER_SECOND, SIGN_INS_BURST)),
+                keys: RateLimiter::keyed(quota(KEYS_PER_SECOND, KEYS_BURST)),
                 clock: DefaultClock::default(),
             }),
         }
@@ -58,11 +65,15 @@ impl Limits {
     /// # Errors
     /// 429 with the time to wait.
     pub fn check_order(&self, user: UserId) -> Result<(), Problem> {
-        let Some(rates) = &self.rates else { return Ok(()) };
-        rates
-            .orders
-            .check_key(&user)
-            .map_err(|until| Problem::too_many_requests(until.wait_time_from(rates.clock.now())))
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.check(&rates.orders, &user))
+    }
+
+    /// Counts an idempotency key of a caller.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub fn check_key(&self, caller: &String) -> Result<(), Problem> {
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.check(&rates.keys, caller))
     }
 
     /// Counts a sign-up or sign-in from an address.
@@ -70,11 +81,7 @@ impl Limits {
     /// # Errors
     /// 429 with the time to wait.
     pub fn check_sign_in(&self, address: IpAddr) -> Result<(), Problem> {
-        let Some(rates) = &self.rates else { return Ok(()) };
-        rates
-            .sign_ins
-            .check_key(&address)
-            .map_err(|until| Problem::too_many_requests(until.wait_time_from(rates.clock.now())))
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.check(&rates.sign_ins, &address))
     }
 
     /// Forgets who has not asked for a while, and shows how full the process is. For ever.
@@ -86,8 +93,15 @@ impl Limits {
             if let Some(rates) = &self.rates {
                 rates.orders.retain_recent();
                 rates.sign_ins.retain_recent();
+                rates.keys.retain_recent();
             }
         }
+    }
+}
+
+impl Rates {
+    fn check<K: Clone + Eq + Hash>(&self, limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), Problem> {
+        limiter.check_key(key).map_err(|until| Problem::too_many_requests(until.wait_time_from(self.clock.now())))
     }
 }
 

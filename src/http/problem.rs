@@ -80,6 +80,11 @@ impl Problem {
         }
     }
 
+    /// Something may or may not have been done.
+    pub fn outcome_unknown(error: &'static str) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "outcome_unknown", error)
+    }
+
     /// The problem of a status that a library answered without a body of ours.
     pub fn of_status(status: StatusCode) -> Self {
         match status {
@@ -168,9 +173,7 @@ impl From<PlaceOrderError> for Problem {
         match error {
             PlaceOrderError::Refused(refusal) => refusal.into(),
             PlaceOrderError::Unavailable(_) => Self::unavailable(),
-            PlaceOrderError::OutcomeUnknown(_) => Self::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "outcome_unknown",
+            PlaceOrderError::OutcomeUnknown(_) => Self::outcome_unknown(
                 "The purchase was not confirmed in time and may still go through: ask GET /orders, or try again",
             ),
         }
@@ -195,6 +198,9 @@ impl From<ManageSaleError> for Problem {
             ManageSaleError::WindowEndsBeforeItStarts => {
                 Self::invalid_request("end_date: must be later than start_date")
             }
+            ManageSaleError::OutcomeUnknown(_) => Self::outcome_unknown(
+                "The change was not confirmed in time and may have been made: look at the sale before you try again",
+            ),
             ManageSaleError::Database(error) => error.into(),
         }
     }

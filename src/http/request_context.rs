@@ -16,6 +16,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Wraps every request.
 pub async fn request_context(State(api): State<Api>, request: Request, next: Next) -> Response {
     let request_id = request_id(&request);
+    // A process that is full is alive: whoever watches it must not kill it in the middle of the crowd.
+    if request.uri().path() == "/healthz" {
+        return write_problem(next.run(request).await, &request_id);
+    }
     let response = match api.limits.enter() {
         // The place is given up when the head of the answer is ready: event streams do not hold it.
         Some(_place) => next.run(request).await,
@@ -45,7 +49,7 @@ fn write_problem(mut response: Response, request_id: &HeaderValue) -> Response {
     });
     if let Some(problem) = problem {
         let id = request_id.to_str().unwrap_or_default();
-        if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(status = status.as_u16(), code = problem.code, request_id = id, "a request failed");
         }
         *response.body_mut() = Body::from(problem.body(id));

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::Administrator;
+use super::idempotency::idempotency_key;
 use super::json::Json;
 use super::problem::{Problem, ProblemBody};
 use super::state::Api;
@@ -102,10 +103,11 @@ pub async fn find_sale(State(api): State<Api>, Path(flash_sale_id): Path<String>
 ))]
 pub async fn create_sale(
     State(api): State<Api>,
-    _administrator: Administrator,
+    administrator: Administrator,
+    headers: HeaderMap,
     Json(body): Json<CreateSale>,
 ) -> Result<impl IntoResponse, Problem> {
-    let sale = body.into_new_sale()?;
+    let sale = body.into_new_sale(ids(administrator.0.user_id, idempotency_key(&headers)?.as_deref()))?;
     sale.check()?;
     let sale = api.desk.create_sale(&sale).await?;
     Ok((StatusCode::CREATED, axum::Json(SaleView::at(&sale, api.board.database_now()))))
@@ -143,7 +145,7 @@ pub async fn update_sale(
 }
 
 impl CreateSale {
-    fn into_new_sale(self) -> Result<NewSale, Problem> {
+    fn into_new_sale(self, (flash_sale_id, product_id): (Uuid, Uuid)) -> Result<NewSale, Problem> {
         let product = match (self.product_id, self.name, self.price_in_cents) {
             (Some(product_id), None, None) if self.description.is_none() => NewProduct::Existing(product_id),
             (Some(_), _, _) => {
@@ -152,7 +154,7 @@ impl CreateSale {
                 ));
             }
             (None, Some(name), Some(price_in_cents)) => NewProduct::Create {
-                product_id: Uuid::now_v7(),
+                product_id,
                 name,
                 description: self.description.unwrap_or_default(),
                 price_in_cents,
@@ -161,12 +163,24 @@ impl CreateSale {
             (None, _, None) => return Err(Problem::invalid_request("price_in_cents: is missing")),
         };
         Ok(NewSale {
-            flash_sale_id: Uuid::now_v7(),
+            flash_sale_id,
             product,
             quantity: self.quantity,
             start_date: self.start_date,
             end_date: self.end_date,
         })
+    }
+}
+
+/// The ids of a new sale and its product: with an idempotency key always the same for the same caller, so that a sale whose
+/// answer was lost is not created twice.
+fn ids(caller: Uuid, key: Option<&str>) -> (Uuid, Uuid) {
+    match key {
+        None => (Uuid::now_v7(), Uuid::now_v7()),
+        Some(key) => {
+            let sale = Uuid::new_v5(&caller, key.as_bytes());
+            (sale, Uuid::new_v5(&sale, b"product"))
+        }
     }
 }
 

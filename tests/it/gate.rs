@@ -205,7 +205,7 @@ async fn slow_redis_delays_and_loses_nothing() {
     let rush = Crowd::new(&stack, &sale, &users).over(50).keep_trying_for(SOLD_WITHIN).start();
     for share in [0.1, 0.6] {
         rush.wait_for_share(share).await;
-        stack.redis().put_to_sleep(2).await;
+        stack.redis().block_for(2).await;
     }
     let history = rush.finish().await;
     assert_eq!(history.count(Answer::is_unknown), 0, "{:#?}", history.summary());

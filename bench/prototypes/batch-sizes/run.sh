@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How large a batch, how many at once? Shows orders/s and the mean time of a call (ms) of place_orders and settle_orders
+# How large a batch, how many at once? Shows orders/s, the mean time of a call and CPU of place_orders and settle_orders
 # at seven batch sizes with 1, 2 and 4 clients.
 #
 # usage: DATABASE_URL=… bench/prototypes/batch-sizes/run.sh      (RUNS=5 SECONDS_EACH=1; about 6 minutes)
@@ -11,11 +11,18 @@ seconds=${SECONDS_EACH:-1}
 
 # timed <label> <script> <batch> <clients> <pgbench option...>
 timed() {
-  local label=$1 script=$2 batch=$3 clients=$4 tps
-  tps=$(pgbench "$DATABASE_URL" -n -M prepared -f "$script" -c "$clients" -j 2 -D batch="$batch" "${@:5}" |
-    awk '/^tps = / { print $3 }')
-  record "$label" 'orders/s' "$(awk -v t="$tps" -v b="$batch" 'BEGIN { printf "%d", t * b }')"
-  record "$label" 'ms a call' "$(awk -v t="$tps" -v c="$clients" 'BEGIN { printf "%.2f", 1000 * c / t }')"
+  local label=$1 script=$2 batch=$3 clients=$4 cpu out
+  cpu=$(cpu_ms)
+  out=$(pgbench "$DATABASE_URL" -n -M prepared -f "$script" -c "$clients" -j 2 -D batch="$batch" "${@:5}")
+  cpu=$(($(cpu_ms) - cpu))
+  awk -v batch="$batch" -v clients="$clients" -v cpu="$cpu" '
+    /actually processed/ { split($6, n, "/"); calls = n[1] }
+    /^tps = / { printf "%d %.2f %.1f\n", $3 * batch, 1000 * clients / $3, 1000 * cpu / calls / batch }' <<<"$out" |
+    while read -r orders_per_s ms cpu_us; do
+      record "$label" 'orders/s' "$orders_per_s"
+      record "$label" 'ms a call' "$ms"
+      record "$label" 'CPU µs/order' "$cpu_us"
+    done
 }
 
 new_round 100000
@@ -29,7 +36,7 @@ for ((run = 0; run < runs; run++)); do
       calls=$(($(sql 'select count(*) from pgmq.q_purchases') / (batch * clients)))
       ((calls > 0)) || calls=1
       timed "settle, $case_label" ../../pgbench/settle_orders.sql "$batch" "$clients" -t "$calls"
-      sql "select count(flashsale.settle_orders(2000)::text) from generate_series(1, 9)" >/dev/null
+      sql "select count(*) from generate_series(1, 9) n, flashsale.settle_orders(2000 * n / n)" >/dev/null
     done
   done
 done

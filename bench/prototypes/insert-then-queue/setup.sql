@@ -1,6 +1,6 @@
 -- The other way round: only the message is written when a request is accepted, and the worker inserts the order.
 -- An index on an expression of the queue answers "has this user a request in progress?". Everything that is not the
--- question is kept as in sql/functions: joins by index look-ups, take by ctid, one counter update, one notification.
+-- question is kept as in sql/functions: joins by index look-ups, take by ctid, the intake, one counter update, one notification.
 set client_min_messages = warning;
 create schema if not exists later;
 select pgmq.create('later');
@@ -39,7 +39,11 @@ begin
     from flashsale.flash_sales s
     where s.product_id = p_product_id and s.start_date <= v_now and v_now < s.end_date;
 
-    -- Nothing locks a user here: two processes that ask at once for the same user both find nothing and both send.
+    -- Batches of a sale take turns on its intake, as in flashsale.place_orders. Were it not for that, nothing would lock a
+    -- user here: two processes that ask at once for the same user would both find nothing and both send.
+    if flashsale.free_units(v_sale.flash_sale_id) <= 0 then
+        raise exception 'sold out';
+    end if;
     select
         array_agg(row(
             r.ordinal, coalesce(bought.outcome, queued.outcome, case when u.user_id is null then 'unknown_user' end),
@@ -76,6 +80,9 @@ begin
 
     if v_messages is not null then
         perform pgmq.send_batch('later', v_messages);
+        update flashsale.sale_intakes i
+        set live = i.live + cardinality(v_messages)
+        where i.flash_sale_id = v_sale.flash_sale_id;
     end if;
     return query select a.ordinal, coalesce(a.outcome, 'in_progress'), a.order_id from unnest(v_answers) a;
 end

@@ -49,10 +49,10 @@ impl RedisServer {
     }
 
     pub async fn connect(&self) -> MultiplexedConnection {
-        self.try_connect().await.expect("connect to redis")
+        eventually("redis-server takes a connection", START_WITHIN, async || self.try_connect().await).await
     }
 
-    async fn try_connect(&self) -> redis::RedisResult<MultiplexedConnection> {
+    pub async fn try_connect(&self) -> redis::RedisResult<MultiplexedConnection> {
         redis::Client::open(self.url())?.get_multiplexed_async_connection().await
     }
 
@@ -75,7 +75,7 @@ impl RedisServer {
     }
 
     /// `DEBUG SLEEP`: the server answers nobody for as long. Returns at once.
-    pub async fn put_to_sleep(&self, seconds: u32) {
+    pub async fn block_for(&self, seconds: u32) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("connect to redis");
         stream.write_all(format!("DEBUG SLEEP {seconds}\r\n").as_bytes()).await.expect("send DEBUG SLEEP");
     }

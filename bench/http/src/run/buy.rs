@@ -70,6 +70,9 @@ impl Shop {
     ) -> anyhow::Result<f64> {
         let sold = i32::try_from(self.orders + WARM_UP_ORDERS)?;
         let sale = books::open_sale(client, sold).await?;
+        if self.address != testbed.api_address {
+            books::forget_intake(client, sale).await?;
+        }
         wait_until_on_sale(testbed.api_address, sale).await?;
         let (early, rest) = tokens.split_at(WARM_UP_ORDERS as usize);
         self.buy(settings, sale, early).await?;
