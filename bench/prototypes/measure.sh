@@ -5,6 +5,7 @@
 # The variants of a comparison are run in turn, RUNS times (default 5), so that what else the machine does meets all of
 # them; look at the ratios of the medians, and at min and max for how far to trust them.
 : "${DATABASE_URL:?set DATABASE_URL to a database installed with flashsale migrate that may be thrown away}"
+# shellcheck disable=SC2034 # for the scripts that source this
 runs=${RUNS:-5}
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT

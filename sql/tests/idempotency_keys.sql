@@ -1,5 +1,5 @@
 -- claim_idempotency_keys and finish_idempotency_keys: the first answer to a key, for 24 hours. And prune.
-select plan(20);
+select plan(22);
 
 -- Claims for requests (small numbers) and shows 'ordinal state status body' a key.
 create function pg_temp.claim(
@@ -70,6 +70,14 @@ select results_eq(
 );
 select results_eq(
     $$select pg_temp.claim('{a}', '{l}', '{three}', '{13}', interval '0')$$, array['1 mismatch'], 'with the same body only'
+);
+select pg_temp.finish('{a}', '{l}', '{11}', '{500}', '{outlived}');
+select results_eq(
+    $$select pg_temp.claim('{a}', '{l}', '{two}', '{13}')$$, array['1 running'], 'who outlived the lease changes nothing'
+);
+select pg_temp.finish('{a}', '{l}', '{12}', '{200}', '{mine}');
+select results_eq(
+    $$select pg_temp.claim('{a}', '{l}', '{two}', '{13}')$$, array['1 finished 200 mine'], 'who claimed it anew finishes it'
 );
 select results_eq(
     $$select pg_temp.claim('{a}', '{k}', '{one}', '{14}', interval '0')$$, array['1 finished 200 yes'],

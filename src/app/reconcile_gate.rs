@@ -16,6 +16,9 @@ const AROUND_WINDOW: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 /// A full comparison is made again after this many times the time the last one took: at most a twentieth of a core.
 const COST_FACTOR: u32 = 20;
 
+/// A gate that is as large as it should be is compared again after this.
+const SAME_SIZE_PAUSE: Duration = Duration::from_secs(5);
+
 /// What reconciling needs failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
@@ -61,8 +64,7 @@ impl GateReconciler {
             }
             known => known?,
         };
-        let as_it_should_be = known.is_some_and(|(capacity, _)| capacity == i64::from(sale.quantity));
-        if as_it_should_be && !self.is_due(sale.flash_sale_id) {
+        if self.can_wait(sale, known) {
             return Ok(0);
         }
         let started = Instant::now();
@@ -87,8 +89,7 @@ impl GateReconciler {
         database: &Database,
         sale: &SaleSnapshot,
     ) -> Result<usize, ReconcileError> {
-        let as_it_should_be = gate.capacity(sale.flash_sale_id) == Some(i64::from(sale.quantity));
-        if as_it_should_be && !self.is_due(sale.flash_sale_id) {
+        if self.can_wait(sale, gate.size(sale.flash_sale_id)) {
             return Ok(0);
         }
         let started = Instant::now();
@@ -98,8 +99,13 @@ impl GateReconciler {
         self.done(sale, &repair, started)
     }
 
-    fn is_due(&self, sale: SaleId) -> bool {
-        self.due.get(&sale).is_none_or(|due| Instant::now() >= *due)
+    /// Whether a gate of this capacity and number of holders need not be compared with the database now. One that has as
+    /// many holders as there are live orders is compared now and then; another as often as its cost allows.
+    fn can_wait(&self, sale: &SaleSnapshot, size: Option<(i64, i64)>) -> bool {
+        let Some((capacity, holders)) = size else { return false };
+        let Some(due) = self.due.get(&sale.flash_sale_id) else { return false };
+        let due = if holders == i64::from(sale.live) { *due + SAME_SIZE_PAUSE } else { *due };
+        capacity == i64::from(sale.quantity) && Instant::now() < due
     }
 
     async fn repair(

@@ -63,6 +63,9 @@ pub struct SalesView {
     pub sales: Vec<SaleView>,
 }
 
+/// An entity tag as it stands in `ETag`.
+pub type EntityTag = Bytes;
+
 /// The sales at one moment, ready to be answered.
 pub struct Board {
     pub sales: Vec<SaleSnapshot>,
@@ -72,7 +75,7 @@ pub struct Board {
     /// [`SalesView`] as JSON.
     pub body: Bytes,
     /// Weak entity tag of the sales; the server's time alone does not change it.
-    pub etag: String,
+    pub etag: EntityTag,
 }
 
 impl Board {
@@ -100,13 +103,13 @@ fn keep_sold(sales: &mut [SaleSnapshot], held: &Board) {
 }
 
 /// JSON and entity tag of some sales at a moment.
-pub fn render<'a>(sales: impl IntoIterator<Item = &'a SaleSnapshot>, now: DateTime<Utc>) -> (Bytes, String) {
+pub fn render<'a>(sales: impl IntoIterator<Item = &'a SaleSnapshot>, now: DateTime<Utc>) -> (Bytes, EntityTag) {
     use sha2::{Digest, Sha256};
     let view = SalesView { server_time: now, sales: sales.into_iter().map(|s| SaleView::at(s, now)).collect() };
     // Views hold nothing that JSON cannot express.
     let sales = serde_json::to_vec(&view.sales).unwrap_or_default();
     let hash: String = Sha256::digest(&sales).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    (Bytes::from(serde_json::to_vec(&view).unwrap_or_default()), format!("W/\"{hash}\""))
+    (Bytes::from(serde_json::to_vec(&view).unwrap_or_default()), Bytes::from(format!("W/\"{hash}\"")))
 }
 
 /// Which sale a purchase is about, as far as memory can tell.
@@ -286,6 +289,7 @@ mod tests {
             price_in_cents: 100,
             quantity: 10,
             sold: 0,
+            live: 0,
             start_date: now + TimeDelta::seconds(from_s),
             end_date: now + TimeDelta::seconds(to_s),
         }

@@ -18,7 +18,7 @@ use crate::app::sessions::Sessions;
 use crate::config::{Config, deadlines};
 use crate::db::Database;
 use crate::gate::{RedisGate, TokenGate};
-use crate::http::{Api, Limits, router, server};
+use crate::http::{Api, ApiParts, Limits, router, server};
 use crate::telemetry;
 
 /// Redis, if `REDIS_URL` names one.
@@ -105,7 +105,7 @@ fn assemble(
         database.clone(),
         bounds,
     ));
-    let api = Api {
+    let api = Api::new(ApiParts {
         database: database.clone(),
         board: Arc::clone(&board),
         outcomes: Arc::clone(&outcomes),
@@ -117,7 +117,7 @@ fn assemble(
         limits: Arc::new(Limits::new(bounds, config.rate_limits)),
         metrics: telemetry::init_metrics()?,
         stopping,
-    };
+    });
     Ok((api, Follower { database, board, gate, outcomes, purchases, sessions }))
 }
 

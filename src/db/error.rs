@@ -11,7 +11,7 @@ pub enum DbError {
     #[error("DATABASE_URL cannot be used: {0}")]
     Url(String),
     /// Nothing was sent: no connection, or none free in time.
-    #[error("the database cannot be reached: {0}")]
+    #[error("the database that DATABASE_URL names cannot be reached: {0}")]
     Unreachable(String),
     /// The server answered with an error, so the statement has taken no effect.
     #[error("the database refused: {message} (SQLSTATE {sqlstate}{})", constraint.as_ref().map(|c| format!(", {c}")).unwrap_or_default())]

@@ -22,14 +22,14 @@ impl Database {
     pub async fn list_sales(&self) -> Result<SalesNow, DbError> {
         let rows = self
             .query(
-                "select flash_sale_id, product_id, name, description, price_in_cent, quantity, sold, start_date, \
-                 end_date, now_at from flashsale.list_sales()",
+                "select flash_sale_id, product_id, name, description, price_in_cent, quantity, sold, live, \
+                 start_date, end_date, now_at from flashsale.list_sales()",
                 &[],
             )
             .await?;
         let read_at = Instant::now();
         let database_time = match rows.first() {
-            Some(row) => row.get(9),
+            Some(row) => row.get(10),
             None => self.clock().await?,
         };
         let sales = rows.iter().map(snapshot).collect();
@@ -43,8 +43,8 @@ impl Database {
     pub async fn find_sale(&self, flash_sale_id: SaleId) -> Result<Option<SaleSnapshot>, DbError> {
         let rows = self
             .query(
-                "select flash_sale_id, product_id, name, description, price_in_cent, quantity, sold, start_date, \
-                 end_date from flashsale.find_sale($1)",
+                "select flash_sale_id, product_id, name, description, price_in_cent, quantity, sold, live, \
+                 start_date, end_date from flashsale.find_sale($1)",
                 &[&flash_sale_id],
             )
             .await?;
@@ -129,7 +129,8 @@ fn snapshot(row: &tokio_postgres::Row) -> SaleSnapshot {
         price_in_cents: row.get(4),
         quantity: row.get(5),
         sold: row.get(6),
-        start_date: row.get(7),
-        end_date: row.get(8),
+        live: row.get(7),
+        start_date: row.get(8),
+        end_date: row.get(9),
     }
 }

@@ -34,6 +34,8 @@ pub struct SaleSnapshot {
     pub price_in_cents: i32,
     pub quantity: i32,
     pub sold: i32,
+    /// Orders that are not failed: sold or in progress.
+    pub live: i32,
     pub start_date: DateTime<Utc>,
     pub end_date: DateTime<Utc>,
 }
@@ -189,6 +191,7 @@ mod tests {
             price_in_cents: 1,
             quantity: 1,
             sold: 0,
+            live: 0,
             start_date,
             end_date,
         }

@@ -29,9 +29,9 @@ impl ProcessGate {
         Admission::Admitted
     }
 
-    /// A sale's capacity; `None` when its gate is unknown.
-    pub fn capacity(&self, sale: SaleId) -> Option<i64> {
-        self.lock().get(&sale).map(|gate| gate.capacity)
+    /// Capacity and number of holders, cheaply; `None` when the gate is unknown.
+    pub fn size(&self, sale: SaleId) -> Option<(i64, i64)> {
+        self.lock().get(&sale).map(|gate| (gate.capacity, i64::try_from(gate.holders.len()).unwrap_or(i64::MAX)))
     }
 
     /// A sale's gate as it is now; `None` when it is unknown.

@@ -1,9 +1,11 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) on any POST.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -24,11 +26,22 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The status kept for a request that may be run again: signing in makes a new token each time, and tokens are not kept.
 const RUN_AGAIN: u16 = 0;
 
+/// The key of a request, if it has one.
+pub struct IdempotencyKey(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        idempotency_key(&parts.headers).map(Self)
+    }
+}
+
 /// The key of a request, 1 to 255 visible ASCII characters, with or without the quotes of a structured string.
 ///
 /// # Errors
 /// 400 for anything else.
-pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().ok().map(|text| text.trim().trim_matches('"'));
     match key {
@@ -40,11 +53,11 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// Gives the first answer to a key again, or runs the request and keeps its answer.
-pub async fn idempotent(State(api): State<Api>, request: Request, next: Next) -> Result<Response, Problem> {
+pub async fn idempotent(api: &Api, request: Request, next: Next) -> Result<Response, Problem> {
     if request.method() != Method::POST || !request.headers().contains_key("idempotency-key") {
         return Ok(next.run(request).await);
     }
-    let Some(caller) = caller(&request, &api) else { return Ok(next.run(request).await) };
+    let Some(caller) = caller(&request, api) else { return Ok(next.run(request).await) };
     let Some(key) = idempotency_key(request.headers())? else { return Ok(next.run(request).await) };
     api.limits.check_key(&caller)?;
     let (parts, body) = request.into_parts();
@@ -64,7 +77,8 @@ pub async fn idempotent(State(api): State<Api>, request: Request, next: Next) ->
     }
     // The request runs to its end and its answer is kept even if the caller goes away meanwhile.
     let request = Request::from_parts(parts, Body::from(body));
-    let run = tokio::spawn(async move { run_and_keep(&api.keys, claim, keeps_answer, next.run(request).await).await });
+    let keys = Arc::clone(&api.keys);
+    let run = tokio::spawn(async move { run_and_keep(&keys, claim, keeps_answer, next.run(request).await).await });
     run.await.unwrap_or_else(|_| Err(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)))
 }
 

@@ -18,4 +18,4 @@ mod users;
 
 pub use limits::Limits;
 pub use router::router;
-pub use state::Api;
+pub use state::{Api, ApiParts};

@@ -1,8 +1,10 @@
 //! `/orders`: trying to buy, and asking what became of it.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use metrics::counter;
@@ -10,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::auth::Caller;
-use super::idempotency::idempotency_key;
+use super::idempotency::IdempotencyKey;
 use super::json::Json;
 use super::problem::{Problem, ProblemBody};
 use super::sales::parse_id;
@@ -87,13 +89,12 @@ pub enum FoundOrderView {
 pub async fn place_order(
     State(api): State<Api>,
     Caller(session): Caller,
-    headers: HeaderMap,
+    PreferredWait(wait): PreferredWait,
+    IdempotencyKey(key): IdempotencyKey,
     Json(body): Json<PlaceOrder>,
 ) -> Result<Response, Problem> {
     let user_id = session.user_id;
     api.limits.check_order(user_id)?;
-    let wait = preferred_wait(&headers);
-    let key = idempotency_key(&headers)?;
     let placed = api.purchases.place_order(user_id, body.product_id, key, wait).await;
     count(&placed);
     let placed = placed?;
@@ -152,6 +153,17 @@ impl Problem {
             "order_failed",
             "Failed to purchase: the order could not be processed and we are looking into it",
         )
+    }
+}
+
+/// How long the caller prefers to wait for the outcome.
+pub struct PreferredWait(Option<Duration>);
+
+impl<S: Send + Sync> FromRequestParts<S> for PreferredWait {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(preferred_wait(&parts.headers)))
     }
 }
 

@@ -7,6 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
+use super::idempotency::idempotent;
 use super::problem::Problem;
 use super::state::Api;
 
@@ -22,7 +23,7 @@ pub async fn request_context(State(api): State<Api>, request: Request, next: Nex
     }
     let response = match api.limits.enter() {
         // The place is given up when the head of the answer is ready: event streams do not hold it.
-        Some(_place) => next.run(request).await,
+        Some(_place) => idempotent(&api, request, next).await.unwrap_or_else(IntoResponse::into_response),
         None => Problem::unavailable().into_response(),
     };
     write_problem(response, &request_id)

@@ -7,7 +7,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::idempotency::idempotent;
 use super::openapi::Document;
 use super::request_context::request_context;
 use super::state::Api;
@@ -31,7 +30,6 @@ pub fn router(api: Api) -> Router {
         .split_for_parts();
     router
         .route("/", get(health::index))
-        .layer(middleware::from_fn_with_state(api.clone(), idempotent))
         // Serves /openapi.json too.
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .layer(middleware::from_fn_with_state(api.clone(), request_context))

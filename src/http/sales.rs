@@ -1,7 +1,10 @@
 //! `/sales`: what everybody sees, and what an administrator changes.
 
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -9,11 +12,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::Administrator;
-use super::idempotency::idempotency_key;
+use super::idempotency::IdempotencyKey;
 use super::json::Json;
 use super::problem::{Problem, ProblemBody};
 use super::state::Api;
-use crate::app::sale_board::{SaleView, SalesView, render};
+use crate::app::sale_board::{EntityTag, SaleView, SalesView, render};
 use crate::domain::{NewProduct, NewSale, SaleChange};
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -59,7 +62,7 @@ pub struct UpdateSale {
 pub async fn list_sales(
     State(api): State<Api>,
     Query(query): Query<SalesQuery>,
-    headers: HeaderMap,
+    IfNoneMatch(known): IfNoneMatch,
 ) -> Result<Response, Problem> {
     let board = api.board.current();
     if !api.board.is_ready() {
@@ -72,7 +75,7 @@ pub async fn list_sales(
             render(board.sales_of(product_id), api.board.database_now())
         }
     };
-    Ok(cached(&headers, body, &etag))
+    Ok(cached(known.as_ref(), body, etag))
 }
 
 /// One sale.
@@ -104,10 +107,10 @@ pub async fn find_sale(State(api): State<Api>, Path(flash_sale_id): Path<String>
 pub async fn create_sale(
     State(api): State<Api>,
     administrator: Administrator,
-    headers: HeaderMap,
+    IdempotencyKey(key): IdempotencyKey,
     Json(body): Json<CreateSale>,
 ) -> Result<impl IntoResponse, Problem> {
-    let sale = body.into_new_sale(ids(administrator.0.user_id, idempotency_key(&headers)?.as_deref()))?;
+    let sale = body.into_new_sale(ids(administrator.0.user_id, key.as_deref()))?;
     sale.check()?;
     let sale = api.desk.create_sale(&sale).await?;
     Ok((StatusCode::CREATED, axum::Json(SaleView::at(&sale, api.board.database_now()))))
@@ -192,9 +195,20 @@ pub fn parse_id(field: &'static str, text: &str) -> Result<Uuid, Problem> {
     Uuid::parse_str(text).map_err(|_| Problem::invalid_request(format!("{field}: must be a UUID")))
 }
 
-fn cached(headers: &HeaderMap, body: Bytes, etag: &str) -> Response {
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let is_fresh = known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == etag || tag.trim() == "*"));
+/// The entity tags that the caller knows.
+pub struct IfNoneMatch(Option<HeaderValue>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.headers.get(header::IF_NONE_MATCH).cloned()))
+    }
+}
+
+fn cached(known: Option<&HeaderValue>, body: Bytes, etag: EntityTag) -> Response {
+    let is_known = |tag: &[u8]| tag.trim_ascii() == etag || tag.trim_ascii() == b"*";
+    let is_fresh = known.is_some_and(|known| known.as_bytes().split(|byte| *byte == b',').any(is_known));
     let mut response = if is_fresh {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -203,7 +217,7 @@ fn cached(headers: &HeaderMap, body: Bytes, etag: &str) -> Response {
         response
     };
     let headers = response.headers_mut();
-    if let Ok(etag) = HeaderValue::from_str(etag) {
+    if let Ok(etag) = HeaderValue::from_maybe_shared(etag) {
         headers.insert(header::ETAG, etag);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

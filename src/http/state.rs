@@ -15,10 +15,27 @@ use crate::app::sale_board::SaleBoard;
 use crate::app::sessions::Sessions;
 use crate::db::Database;
 
+/// The use cases of an API process, behind one pointer: every request clones it.
+#[derive(Clone)]
+pub struct Api(Arc<ApiParts>);
+
+impl Api {
+    pub fn new(parts: ApiParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for Api {
+    type Target = ApiParts;
+
+    fn deref(&self) -> &ApiParts {
+        &self.0
+    }
+}
+
 /// The use cases of an API process. Stateless in the sense that any other process can take over at any time: all of
 /// this is a cache of the database or a connection to it.
-#[derive(Clone)]
-pub struct Api {
+pub struct ApiParts {
     pub database: Database,
     pub board: Arc<SaleBoard>,
     pub outcomes: Arc<Outcomes>,

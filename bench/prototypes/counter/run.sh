@@ -15,7 +15,7 @@ source ../measure.sh
 for ((run = 0; run < runs; run++)); do
   for clients in 1 8 64; do
     for variant in update_each token_each update_batch token_batch; do
-      run_file setup.sql -v tokens=$([[ $variant == token_* ]] && echo 200000 || echo 1)
+      run_file setup.sql -v tokens="$([[ $variant == token_* ]] && echo 200000 || echo 1)"
       wal=$(wal_bytes)
       pgbench "$DATABASE_URL" -n -M prepared -f "$variant.sql" -D batch=200 -c "$clients" -j 2 \
         -T "${SECONDS_EACH:-1}" >/dev/null
