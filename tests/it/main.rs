@@ -4,6 +4,7 @@
 
 mod books;
 mod commands;
+mod db;
 mod gate;
 mod harness;
 mod http;

@@ -56,6 +56,9 @@ async fn poison_is_set_aside_and_its_batch_mates_are_settled() {
     }
     let shown: i64 = database.query_one("select count(*) from ops.dead_letters", &[]).await.unwrap().get(0);
     assert_eq!(usize::try_from(shown).unwrap(), poison.len(), "ops.dead_letters shows them");
+    let more = stack.users(30).await;
+    Crowd::new(&stack, &sale, &more).rush().await;
+    expect_all_sold(&database, 50).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,6 +120,11 @@ async fn message_whose_settling_fails_does_not_hold_up_the_others() {
     let path = format!("/orders?product_id={}", sale.product_id);
     let told = stack.http().get(&path).bearer(&user.token).send().await.expect(200).value();
     assert_eq!(told["message"], "Failed to purchase", "{told}");
+
+    // Its unit is for sale again: 21 are left of 50.
+    let more = stack.users(40).await;
+    Crowd::new(&stack, &sale, &more).rush().await;
+    expect_all_sold(&database, 50).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

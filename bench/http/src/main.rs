@@ -14,6 +14,7 @@ mod tokens;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 // The allocator of the engine, so that the plain handlers are compared with equal means.
 #[global_allocator]
@@ -44,6 +45,8 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // A connection is a file descriptor; with fewer than asked for, connecting says so.
+    let _ = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     let ended = match Arguments::parse().command {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Http(arguments) => stress::run(arguments).await,

@@ -271,6 +271,18 @@ pub async fn tokens_in_process(http: Http, sale: &Sale) -> Result<i64, String> {
     line.trim().parse::<f64>().map(|tokens| tokens as i64).map_err(|error| format!("{line}: {error}"))
 }
 
+/// How many purchases the API processes have put to the database. The rest was answered by the gate and the sold-out latch.
+pub async fn purchases_the_database_was_asked(stack: &Stack) -> u64 {
+    let mut asked = 0;
+    for api in &stack.apis {
+        let metrics = api.http.get("/metrics").send().await.expect(200).text();
+        let sum = metrics.lines().find_map(|line| line.strip_prefix("flashsale_place_orders_batch_size_sum "));
+        asked += sum.and_then(|sum| sum.parse::<f64>().ok()).map_or(0, |sum| sum as u64);
+    }
+    assert!(asked > 0, "the metrics tell of no purchase");
+    asked
+}
+
 #[derive(Debug)]
 struct Order {
     user_id: Uuid,

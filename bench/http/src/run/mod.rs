@@ -41,8 +41,8 @@ pub struct Arguments {
     /// Orders bought from the plain handler in a round [default: 2000, quick: 1000]
     #[arg(long)]
     naive_orders: Option<u32>,
-    /// Connections of the load generator
-    #[arg(long, default_value_t = 512)]
+    /// Connections of the load generator: how many buyers ask at the same time
+    #[arg(long, default_value_t = 1024)]
     connections: usize,
     /// Seconds of each measurement of refusals and looks [default: 4, quick: 1]
     #[arg(long)]
