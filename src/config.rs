@@ -97,7 +97,7 @@ impl Default for Bounds {
             database_pool_size: 16,
             purchase_batch_max: 500,
             purchase_batches_in_flight_max: 2,
-            settle_batch_max: 1000,
+            settle_batch_max: 500,
             settle_loops: 1,
             requests_in_flight_max: 32_768,
             connections_max: 32_768,

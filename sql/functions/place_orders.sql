@@ -3,8 +3,8 @@
 -- which is how a COMMIT whose reply was lost is resolved.
 -- No more orders are live than there are units: an order in progress has its unit, unless the quantity is lowered later.
 -- Hazards: batches of one sale take turns on its intake, held until their COMMIT; so what is live is exact, and batches
--- naming the same users cannot deadlock. The planner is held to one index look-up a row (lateral … offset 0), because a plan made while orders was empty would
--- otherwise outlive its truth and read every order of the sale for each batch.
+-- naming the same users cannot deadlock. The planner is held to one index look-up a row (lateral … offset 0), because a
+-- plan made while orders was empty would otherwise outlive its truth and read every order of the sale for each batch.
 create or replace function flashsale.place_orders(
     p_product_id uuid,
     p_order_ids uuid[],

@@ -1,8 +1,8 @@
 -- Takes up to p_batch_max of the oldest visible messages off the queue, in the caller's transaction: a rollback gives
--- them back. Null when there is none. It does what pgmq.pop does (and skips what pgmq.read has hidden; a message never read is taken
--- whatever its vt, or a clock that steps back would hide purchases), but deletes by
--- ctid: pgmq.pop deletes by a semi-join, and while the statistics of the queue are those of an empty table (every burst
--- begins so) that join reads the whole queue for each message, 10 s a batch at a depth of 200,000.
+-- them back. Null when there is none. It does what pgmq.pop does and skips what pgmq.read has hidden, but takes a message
+-- never read whatever its vt, or a clock that steps back would hide purchases. And it deletes by ctid: pgmq.pop deletes by
+-- a semi-join, and while the statistics of the queue are those of an empty table (every burst begins so) that join reads
+-- the whole queue for each message, 10 s a batch at a depth of 200,000.
 create or replace function flashsale.take_messages(p_batch_max integer) returns pgmq.message_record[]
 language sql
 set search_path = pg_catalog, pg_temp

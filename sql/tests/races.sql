@@ -1,5 +1,5 @@
 -- Two sessions at once: what one holds the other waits for, skips or is told.
-select plan(25);
+select plan(27);
 select fixture.add_users('{1,2,3,4,5,6,7,8,9}');
 select fixture.open_sale(1, 5);
 select fixture.open_session('one');
@@ -119,4 +119,16 @@ select ok(fixture.waits_for_a_lock('%{54}%'), 'waits');
 select public.dblink_exec('one', 'commit');
 select results_eq($$select pg_temp.answer('two')$$, array['sold_out -'], 'and gone after a commit');
 select is(fixture.settle(100), '3 3 0 0 0', 'all that were admitted succeed');
+
+-- Without an intake batches do not take turns: one order a user is then up to the unique index.
+select fixture.open_sale(6, 9);
+delete from flashsale.sale_intakes where flash_sale_id = fixture.sale_id(6);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select * from fixture.place(6, '{71}', '{1}')$$);
+select public.dblink_send_query('two', $$select * from fixture.place(6, '{72,73}', '{1,2}')$$);
+select ok(fixture.waits_for_a_lock('%{72,73}%'), 'the same user waits for the unique index');
+select public.dblink_exec('one', 'commit');
+select results_eq(
+    $$select pg_temp.answer('two')$$, array['in_progress 71', 'in_progress 73'], 'and is told the order of the first'
+);
 select * from finish();
