@@ -13,6 +13,7 @@ test: ## Install what the tests need and run every layer; the last line reads "N
 	@exec scripts/test.sh
 
 bench: ## Measure throughput and latency, check the books; writes bench/results/latest.json
+	cargo build --locked -p flashsale --bin flashsale
 	cargo run --locked -p flashsale-bench -- run
 
 build: ## Build the binary as `make run` does

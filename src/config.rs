@@ -155,8 +155,9 @@ pub mod intervals {
     pub const SESSIONS_RELOAD: Duration = Duration::from_secs(60);
     /// Old rows deleted.
     pub const PRUNE: Duration = Duration::from_secs(60);
-    /// An empty queue looked at again: soon after work, less often when idle.
-    pub const QUEUE_POLL_MIN: Duration = Duration::from_millis(2);
+    /// An empty queue looked at again: soon after work, less often when idle. Sooner would settle smaller batches, which
+    /// cost more an order.
+    pub const QUEUE_POLL_MIN: Duration = Duration::from_millis(10);
     pub const QUEUE_POLL_MAX: Duration = Duration::from_millis(25);
 }
 

@@ -13,6 +13,7 @@ pub mod app;
 pub mod db;
 pub mod gate;
 // Floor 1: the process and its surroundings.
+pub mod batcher;
 pub mod config;
 pub mod embedded;
 pub mod shutdown;

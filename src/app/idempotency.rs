@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics::counter;
 
 use super::Unavailable;
-use super::batcher::{BatchBounds, Batcher};
+use crate::batcher::{BatchBounds, Batcher};
 use crate::config::{Bounds, deadlines};
 use crate::db::{Database, DbError, KeptAnswer, KeyClaim, KeyState};
 

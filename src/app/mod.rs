@@ -1,7 +1,6 @@
 //! Floor 3: the use cases. Each has the name it has in the routes, in SQL, in the tests and in the metrics.
 
 pub mod authenticate;
-mod batcher;
 pub mod follow;
 pub mod idempotency;
 pub mod manage_sales;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use metrics::{counter, histogram};
 use uuid::Uuid;
 
-use super::batcher::{BatchBounds, Batcher, SubmitError};
 use super::outcomes::Outcomes;
 use super::sale_board::{CurrentSale, SaleBoard};
+use crate::batcher::{BatchBounds, Batcher, SubmitError};
 use crate::config::{Bounds, deadlines};
 use crate::db::{Database, DbError, SettledOrder};
 use crate::domain::{OrderId, Outcome, Placement, ProductId, PurchaseRequest, Refusal, SaleId, UserId};

@@ -13,8 +13,10 @@ mod process;
 mod redis;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::batcher::{BatchBounds, Batcher};
+use crate::config::deadlines;
 use crate::domain::{OrderId, SaleId, UserId};
 
 pub use process::ProcessGate;
@@ -57,36 +59,43 @@ impl GateRepair {
     }
 }
 
+/// Requests for tokens of one sale that go to Redis together.
+const BOUNDS: BatchBounds =
+    BatchBounds { batch_max: 500, in_flight_max: 2, queue_max: 32_768, queue_wait_max: deadlines::REDIS_COMMAND };
+
+type Lane = Batcher<(UserId, OrderId), Admission>;
+
 /// The gate of a process: Redis when there is one and it answers, its own memory otherwise.
 pub struct TokenGate {
     redis: Option<Arc<RedisGate>>,
     process: ProcessGate,
+    /// One lane to Redis a sale, made when it is first needed.
+    lanes: Mutex<HashMap<SaleId, Lane>>,
 }
 
 impl TokenGate {
     pub fn new(redis: Option<Arc<RedisGate>>) -> Self {
-        Self { redis, process: ProcessGate::default() }
+        Self { redis, process: ProcessGate::default(), lanes: Mutex::default() }
     }
 
-    /// Asks for a token for `order_id` in one round trip, and says which gate answered: what is kept in
-    /// `orders.reserved_token`.
+    /// Asks for a token for `order_id`, and says which gate answered: what is kept in `orders.reserved_token`.
     pub async fn take(&self, sale: SaleId, user: UserId, order: OrderId) -> (Admission, &'static str) {
-        if let Some(redis) = &self.redis
-            && redis.is_available()
-        {
-            match redis.take(sale, user, order).await {
-                Ok(Admission::Unknown) => return (Admission::Unknown, "none"),
-                Ok(admission) => return (admission, "redis"),
-                // Reconciling clears it away.
-                Err(error) if error.is_foreign_value() => return (Admission::Unknown, "none"),
-                // The script may have run: the token is then held under this order id, which the database will know.
-                Err(error) => redis.mark_unavailable(&error),
+        if let Some(redis) = self.redis() {
+            // Redis may have taken a token although no answer came: it is then held under this order id, which the
+            // database will know.
+            if let Ok(admission) = self.lane(sale, redis).submit((user, order)).await {
+                return (admission, if admission == Admission::Unknown { "none" } else { "redis" });
             }
         }
         match self.process.take(sale, user, order) {
             Admission::Unknown => (Admission::Unknown, "none"),
             admission => (admission, "process"),
         }
+    }
+
+    fn lane(&self, sale: SaleId, redis: &Arc<RedisGate>) -> Lane {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.entry(sale).or_insert_with(|| start_lane(sale, Arc::clone(redis))).clone()
     }
 
     /// Returns the tokens of orders that came to nothing, each if it is still held under that order. A return that is
@@ -110,4 +119,22 @@ impl TokenGate {
     pub fn redis(&self) -> Option<&Arc<RedisGate>> {
         self.redis.as_ref().filter(|redis| redis.is_available())
     }
+}
+
+fn start_lane(sale: SaleId, redis: Arc<RedisGate>) -> Lane {
+    Batcher::start(BOUNDS, move |orders: Vec<(UserId, OrderId)>| {
+        let redis = Arc::clone(&redis);
+        async move {
+            match redis.take(sale, &orders).await {
+                Ok(admissions) => admissions,
+                // Reconciling clears it away.
+                Err(error) if error.is_foreign_value() => vec![Admission::Unknown; orders.len()],
+                // Without answers the callers go on without Redis.
+                Err(error) => {
+                    redis.mark_unavailable(&error);
+                    Vec::new()
+                }
+            }
+        }
+    })
 }

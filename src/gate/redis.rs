@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{AsyncCommands, RedisResult, Script, Value};
+use redis::{AsyncCommands, RedisResult, Script};
 use uuid::Uuid;
 
 use super::{Admission, GateRepair, GateState};
@@ -114,23 +114,37 @@ impl RedisGate {
         }
     }
 
-    /// Takes a token in one round trip. A call whose reply was lost may have taken it.
+    /// Takes tokens of one sale for a batch of orders in one round trip; the answers are in their order. A call whose
+    /// reply was lost may have taken them.
     ///
     /// # Errors
     /// [`RedisError`].
-    pub async fn take(&self, sale: SaleId, user: UserId, order: OrderId) -> Result<Admission, RedisError> {
+    pub async fn take(&self, sale: SaleId, orders: &[(UserId, OrderId)]) -> Result<Vec<Admission>, RedisError> {
         let mut connection = self.connection.clone();
         let (capacity, holders) = keys(sale);
         let mut call = self.take.key(capacity);
-        call.key(holders).arg(user.to_string()).arg(order.to_string());
-        let answer: Vec<Value> = bounded(call.invoke_async(&mut connection)).await?;
-        match answer.as_slice() {
-            [Value::Int(0)] => Ok(Admission::Admitted),
-            [Value::Int(1), held] => Ok(Admission::Held(parse_uuid(held)?)),
-            [Value::Int(2)] => Ok(Admission::SoldOut),
-            [Value::Int(3)] => Ok(Admission::Unknown),
-            _ => Err(RedisError::Unexpected("take.lua answered something it does not document")),
+        call.key(holders);
+        let (mut user_text, mut order_text) = (Uuid::encode_buffer(), Uuid::encode_buffer());
+        for (user, order) in orders {
+            let user: &str = user.hyphenated().encode_lower(&mut user_text);
+            let order: &str = order.hyphenated().encode_lower(&mut order_text);
+            call.arg(user).arg(order);
         }
+        let answers: Option<Vec<String>> = bounded(call.invoke_async(&mut connection)).await?;
+        let Some(answers) = answers else { return Ok(vec![Admission::Unknown; orders.len()]) };
+        if answers.len() != orders.len() {
+            return Err(RedisError::Unexpected("take.lua answered another number of times than it was asked"));
+        }
+        answers
+            .iter()
+            .map(|answer| match answer.as_str() {
+                "" => Ok(Admission::Admitted),
+                "sold_out" => Ok(Admission::SoldOut),
+                held => Uuid::parse_str(held)
+                    .map(Admission::Held)
+                    .map_err(|_| RedisError::Unexpected("a holder is not an order id")),
+            })
+            .collect()
     }
 
     /// A sale's gate as it is now; `None` when it is unknown.
@@ -236,14 +250,6 @@ fn keys(sale: SaleId) -> (String, String) {
 /// A capacity that is not a number is none: the gate is unknown.
 fn parse_capacity(text: Option<String>) -> Option<i64> {
     text.and_then(|text| text.parse().ok())
-}
-
-fn parse_uuid(value: &Value) -> Result<Uuid, RedisError> {
-    match value {
-        Value::BulkString(bytes) => Uuid::try_parse_ascii(bytes).ok(),
-        _ => None,
-    }
-    .ok_or(RedisError::Unexpected("a holder is not an order id"))
 }
 
 async fn bounded<T>(command: impl Future<Output = RedisResult<T>>) -> Result<T, RedisError> {

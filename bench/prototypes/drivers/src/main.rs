@@ -58,10 +58,11 @@ async fn main() -> anyhow::Result<()> {
     let manager = deadpool_postgres::Manager::new(url.parse()?, tokio_postgres::NoTls);
     let deadpool = deadpool_postgres::Pool::builder(manager).max_size(CONNECTIONS).build()?;
     sqlx::query(USERS).bind(USERS_MAX).execute(&sqlx).await?;
-    let users: Vec<Uuid> = sqlx::query_scalar("select user_id from flashsale.users where email like 'drivers-%' limit $1")
-        .bind(i64::from(USERS_MAX))
-        .fetch_all(&sqlx)
-        .await?;
+    let users: Vec<Uuid> =
+        sqlx::query_scalar("select user_id from flashsale.users where email like 'drivers-%' limit $1")
+            .bind(i64::from(USERS_MAX))
+            .fetch_all(&sqlx)
+            .await?;
     let pools = [Pool::TokioPostgres(deadpool), Pool::Sqlx(sqlx.clone())];
     for batch in [1, 100] {
         let mut rates: [Vec<f64>; 2] = [Vec::new(), Vec::new()];

@@ -1,4 +1,4 @@
-//! Micro-batches: what arrives while the batch before is under way is sent as one call. There is no timer: a lone
+//! Floor 1: micro-batches: what arrives while the batch before is under way is sent as one call. There is no timer: a lone
 //! request leaves at once.
 
 use std::sync::Arc;
