@@ -74,7 +74,8 @@ pub struct Bounds {
     pub database_pool_size: usize,
     /// Purchase requests placed by one SQL call. Past a few hundred the call's fixed cost no longer shows.
     pub purchase_batch_max: usize,
-    /// Batches of one product on their way to the database at once: one fills while the other commits.
+    /// Batches of one product on their way to the database at once. They take turns there, so that a second one would
+    /// only wait; while one commits, the next fills.
     pub purchase_batches_in_flight_max: usize,
     /// Messages settled by one SQL call, which holds the sale's row for as long.
     pub settle_batch_max: usize,
@@ -96,7 +97,7 @@ impl Default for Bounds {
         Self {
             database_pool_size: 16,
             purchase_batch_max: 500,
-            purchase_batches_in_flight_max: 2,
+            purchase_batches_in_flight_max: 1,
             settle_batch_max: 500,
             settle_loops: 1,
             requests_in_flight_max: 32_768,

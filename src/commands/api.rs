@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::follow::{Follower, probe_redis};
@@ -38,6 +38,8 @@ pub async fn run(config: &Config, url: &str, listener: TcpListener, stopping: Ca
     let redis = connect_redis(config)?;
     let probe = redis.clone().map(|redis| tokio::spawn(probe_redis(redis)));
     let (api, follower) = assemble(config, url, redis, stopping.clone())?;
+    // Before the first request: a session that was ended stays ended over a restart.
+    api.sessions.replace_ended(api.database.list_ended_sessions().await?);
     let following = CancellationToken::new();
     let follower = tokio::spawn(follow(follower, url.to_owned(), following.clone(), stopping.clone()));
     let limits = tokio::spawn(Arc::clone(&api.limits).keep_bounded());
@@ -63,10 +65,16 @@ pub async fn run(config: &Config, url: &str, listener: TcpListener, stopping: Ca
 ///
 /// # Errors
 /// When the address cannot be had.
-pub async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(config.bind_addr)
-        .await
-        .with_context(|| format!("BIND_ADDR {} cannot be listened on", config.bind_addr))
+pub fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    let backlog = u32::try_from(config.bounds.connections_max).unwrap_or(u32::MAX);
+    let listen = || {
+        let socket = if config.bind_addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(config.bind_addr)?;
+        // A crowd connects within a millisecond: the system's usual backlog of some hundred drops most of it.
+        socket.listen(backlog)
+    };
+    listen().with_context(|| format!("BIND_ADDR {} cannot be listened on", config.bind_addr))
 }
 
 /// Follows until asked to stop. An API that no longer follows the database must not go on: if following breaks off, the

@@ -28,7 +28,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let stopping = shutdown::on_signal()?;
     fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("DATA_DIR {:?} cannot be created", config.data_dir))?;
-    let listener = super::api::listen(&config).await?;
+    let listener = super::api::listen(&config)?;
     let mut postgres = match &config.database_url {
         Some(_) => None,
         None => {

@@ -59,7 +59,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             config.require_jwt_secrets()?;
             db::migrate::check(&url).await?;
             let stopping = shutdown::on_signal()?;
-            let listener = api::listen(&config).await?;
+            let listener = api::listen(&config)?;
             api::run(&config, &url, listener, stopping).await
         }
         Command::Worker => {

@@ -75,7 +75,12 @@ impl Shop {
         }
         wait_until_on_sale(testbed.api_address, sale).await?;
         let (early, rest) = tokens.split_at(WARM_UP_ORDERS as usize);
-        self.buy(settings, sale, early).await?;
+        let warm_up = self.buy(settings, sale, early).await?;
+        anyhow::ensure!(
+            warm_up.count(200, "") == u64::from(WARM_UP_ORDERS),
+            "the first purchases were not all answered 200: {}",
+            warm_up.outcomes()
+        );
         books::wait_until_settled(client, sale, WARM_UP_ORDERS as i32, PATIENCE).await?;
         // So that no measurement pays for the writes of the one before.
         client.batch_execute("checkpoint").await?;
