@@ -45,17 +45,22 @@ impl Outcomes {
         receiver
     }
 
-    /// Tells everybody who waits for an order what became of it.
-    pub fn announce(&self, order_id: OrderId, user_id: UserId, outcome: Outcome) {
+    /// Tells everybody who waits for these orders what became of them.
+    pub fn announce(&self, settled: &[(OrderId, UserId, Outcome)]) {
         let mut waiting = self.lock();
-        for (_, sender) in waiting.requests.remove(&order_id).unwrap_or_default() {
-            // The request may have given up waiting.
-            let _ = sender.send(outcome);
+        if waiting.requests.is_empty() && waiting.streams.is_empty() {
+            return;
         }
-        if let Some(streams) = waiting.streams.get_mut(&user_id) {
-            streams.retain(|stream| stream.try_send(SettledEvent { order_id, outcome }).is_ok());
-            if streams.is_empty() {
-                waiting.streams.remove(&user_id);
+        for (order_id, user_id, outcome) in settled.iter().copied() {
+            for (_, sender) in waiting.requests.remove(&order_id).unwrap_or_default() {
+                // The request may have given up waiting.
+                let _ = sender.send(outcome);
+            }
+            if let Some(streams) = waiting.streams.get_mut(&user_id) {
+                streams.retain(|stream| stream.try_send(SettledEvent { order_id, outcome }).is_ok());
+                if streams.is_empty() {
+                    waiting.streams.remove(&user_id);
+                }
             }
         }
     }
@@ -106,8 +111,8 @@ mod tests {
         let (order, user) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let (first, second) = (outcomes.wait_for(order), outcomes.wait_for(order));
         let mut stream = outcomes.follow(user);
-        outcomes.announce(order, user, Outcome::Success);
-        outcomes.announce(Uuid::from_u128(3), Uuid::from_u128(4), Outcome::Success);
+        outcomes
+            .announce(&[(order, user, Outcome::Success), (Uuid::from_u128(3), Uuid::from_u128(4), Outcome::Success)]);
         assert_eq!(first.await, Ok(Outcome::Success));
         assert_eq!(second.await, Ok(Outcome::Success));
         assert_eq!(stream.recv().await, Some(SettledEvent { order_id: order, outcome: Outcome::Success }));

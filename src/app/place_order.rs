@@ -126,9 +126,7 @@ impl Purchases {
 
     /// Orders of one sale were settled: whoever waits is told, and the tokens of failed orders return to the gate.
     pub async fn orders_settled(&self, sale: SaleId, settled: &[(OrderId, UserId, Outcome)]) {
-        for (order_id, user_id, outcome) in settled {
-            self.outcomes.announce(*order_id, *user_id, *outcome);
-        }
+        self.outcomes.announce(settled);
         let failed: Vec<_> = settled
             .iter()
             .filter(|(_, _, outcome)| *outcome != Outcome::Success)

@@ -29,10 +29,11 @@ pub enum Notification {
 }
 
 #[derive(Deserialize)]
-struct SettledPayload {
+struct SettledPayload<'a> {
     flash_sale_id: SaleId,
     sold: i32,
-    outcomes: Vec<(OrderId, UserId, String)>,
+    #[serde(borrow)]
+    outcomes: Vec<(OrderId, UserId, &'a str)>,
 }
 
 /// Listens on a connection of its own and passes on what is announced, until the connection breaks or nobody receives
@@ -120,7 +121,7 @@ fn parse(channel: &str, payload: &str) -> Option<Notification> {
             outcomes: p
                 .outcomes
                 .into_iter()
-                .filter_map(|(order_id, user_id, code)| Some((order_id, user_id, Outcome::from_code(&code)?)))
+                .filter_map(|(order_id, user_id, code)| Some((order_id, user_id, Outcome::from_code(code)?)))
                 .collect(),
         }),
         "flashsale_sales" => Some(Notification::SaleChanged),
