@@ -70,7 +70,9 @@ pub struct Config {
 /// What bounds a process. Each has a variable of the same name in capitals.
 #[derive(Debug, Clone)]
 pub struct Bounds {
-    /// Connections to PostgreSQL of one process.
+    /// Connections to PostgreSQL of one API process for what callers ask, besides those of its own for placing orders
+    /// and for following the database ([`PLACING_POOL_SIZE`], [`FOLLOWING_POOL_SIZE`]): no crowd of readers can take
+    /// those.
     pub database_pool_size: usize,
     /// Purchase requests placed by one SQL call. Past a few hundred the call's fixed cost no longer shows.
     pub purchase_batch_max: usize,
@@ -90,6 +92,11 @@ pub struct Bounds {
     /// Sign-ins that wait for a hash; one more is answered 503.
     pub password_hashes_queued_max: usize,
 }
+
+/// Connections of one API process for placing orders: batches of one sale take turns, so this many sales at once.
+pub const PLACING_POOL_SIZE: usize = 4;
+/// Connections of one API process for following the database.
+pub const FOLLOWING_POOL_SIZE: usize = 2;
 
 impl Default for Bounds {
     fn default() -> Self {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// A module may name those on lower floors only. Modules of one floor may name each other where it says so here.
 const FLOORS: &[(u32, &[&str])] = &[
     (0, &["domain"]),
-    (1, &["batcher", "batcher", "config", "telemetry", "shutdown", "embedded"]),
+    (1, &["batcher", "config", "telemetry", "shutdown", "embedded"]),
     (2, &["db", "gate"]),
     (3, &["app"]),
     (4, &["http", "worker"]),

@@ -53,6 +53,8 @@ pub struct Purchases {
     gate: Arc<TokenGate>,
     outcomes: Arc<Outcomes>,
     database: Database,
+    /// Connections that only lanes use.
+    placing: Database,
     bounds: BatchBounds,
     /// One lane a product, made when it is first needed; only products on the board get one.
     lanes: Mutex<HashMap<ProductId, Lane>>,
@@ -64,6 +66,7 @@ impl Purchases {
         gate: Arc<TokenGate>,
         outcomes: Arc<Outcomes>,
         database: Database,
+        placing: Database,
         bounds: &Bounds,
     ) -> Self {
         let bounds = BatchBounds {
@@ -72,7 +75,7 @@ impl Purchases {
             queue_max: bounds.requests_in_flight_max,
             queue_wait_max: deadlines::PURCHASE_QUEUE,
         };
-        Self { board, gate, outcomes, database, bounds, lanes: Mutex::default() }
+        Self { board, gate, outcomes, database, placing, bounds, lanes: Mutex::default() }
     }
 
     /// Tries to buy one unit of a product for a user. With `wait`, waits as long for the order to be settled.
@@ -174,7 +177,7 @@ impl Purchases {
     }
 
     fn start_lane(&self, product_id: ProductId) -> Lane {
-        let database = self.database.clone();
+        let database = self.placing.clone();
         Batcher::start(self.bounds, move |requests: Vec<PurchaseRequest>| {
             let database = database.clone();
             async move {

@@ -15,7 +15,7 @@ use crate::app::passwords::Passwords;
 use crate::app::place_order::Purchases;
 use crate::app::sale_board::SaleBoard;
 use crate::app::sessions::Sessions;
-use crate::config::{Config, deadlines};
+use crate::config::{Config, FOLLOWING_POOL_SIZE, PLACING_POOL_SIZE, deadlines};
 use crate::db::Database;
 use crate::gate::{RedisGate, TokenGate};
 use crate::http::{Api, ApiParts, Limits, router, server};
@@ -102,6 +102,8 @@ fn assemble(
 ) -> anyhow::Result<(Api, Follower)> {
     let bounds = &config.bounds;
     let database = Database::new(url, bounds.database_pool_size, "flashsale api", deadlines::STATEMENT)?;
+    let placing = Database::new(url, PLACING_POOL_SIZE, "flashsale api placing", deadlines::STATEMENT)?;
+    let following = Database::new(url, FOLLOWING_POOL_SIZE, "flashsale api following", deadlines::STATEMENT)?;
     let board = Arc::new(SaleBoard::default());
     let gate = Arc::new(TokenGate::new(redis));
     let outcomes = Arc::new(Outcomes::default());
@@ -111,6 +113,7 @@ fn assemble(
         Arc::clone(&gate),
         Arc::clone(&outcomes),
         database.clone(),
+        placing,
         bounds,
     ));
     let api = Api::new(ApiParts {
@@ -126,7 +129,7 @@ fn assemble(
         metrics: telemetry::init_metrics()?,
         stopping,
     });
-    Ok((api, Follower { database, board, gate, outcomes, purchases, sessions }))
+    Ok((api, Follower { database: following, board, gate, outcomes, purchases, sessions }))
 }
 
 /// A connection is a file descriptor: as many as the system allows us.
