@@ -129,8 +129,11 @@ mod tests {
     const BOUNDS: BatchBounds =
         BatchBounds { batch_max: 3, in_flight_max: 1, queue_max: 4, queue_wait_max: Duration::from_secs(60) };
 
+    /// The batches that were sent.
+    type Batches = Arc<Mutex<Vec<Vec<u32>>>>;
+
     /// A batcher that doubles numbers, one call for each permit, and records its batches.
-    fn doubling(bounds: BatchBounds) -> (Batcher<u32, u32>, Arc<Semaphore>, Arc<Mutex<Vec<Vec<u32>>>>) {
+    fn doubling(bounds: BatchBounds) -> (Batcher<u32, u32>, Arc<Semaphore>, Batches) {
         let permits = Arc::new(Semaphore::new(0));
         let batches = Arc::new(Mutex::new(Vec::new()));
         let (gate, record) = (Arc::clone(&permits), Arc::clone(&batches));

@@ -31,7 +31,12 @@ pub enum RedisError {
 impl RedisError {
     /// Whether Redis answers, but somebody else's value lies where a gate should be.
     pub fn is_foreign_value(&self) -> bool {
-        matches!(self, Self::Command(error) if error.code() == Some("WRONGTYPE")) || matches!(self, Self::Unexpected(_))
+        match self {
+            // Inside a pipeline the code is a part of the text only.
+            Self::Command(error) => error.code() == Some("WRONGTYPE") || error.to_string().contains("WRONGTYPE"),
+            Self::Unexpected(_) => true,
+            Self::Url(_) | Self::TimedOut(_) => false,
+        }
     }
 }
 

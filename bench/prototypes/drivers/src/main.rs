@@ -53,7 +53,8 @@ impl Pool {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let url = std::env::var("DATABASE_URL").context("DATABASE_URL is missing")?;
+    let url = std::env::var_os("DATABASE_URL").context("DATABASE_URL is missing")?;
+    let url = url.to_string_lossy().into_owned();
     let sqlx = sqlx::postgres::PgPoolOptions::new().max_connections(CONNECTIONS as u32).connect(&url).await?;
     let manager = deadpool_postgres::Manager::new(url.parse()?, tokio_postgres::NoTls);
     let deadpool = deadpool_postgres::Pool::builder(manager).max_size(CONNECTIONS).build()?;
