@@ -1,5 +1,5 @@
--- What the API and the reconciler look up: find_orders, find_outcomes, live_orders, count_queued.
-select plan(13);
+-- What the API and the reconciler look up: find_orders, find_outcomes and live_orders.
+select plan(11);
 select fixture.add_users('{1,2,3}');
 select fixture.open_sale(1, 2);
 select fixture.open_sale(2, 5);
@@ -15,16 +15,9 @@ select results_eq('select pg_temp.find(2, 1)', array['2 in_progress'], 'in progr
 select is_empty(
     'select * from flashsale.find_outcomes(array[fixture.order_id(1), fixture.order_id(2)])', 'no outcome yet'
 );
-select results_eq(
-    'select * from flashsale.count_queued()', format('values (%L::uuid, 2::bigint)', fixture.sale_id(1)), 'two queued'
-);
 select pgmq.send('purchases', m) from (
     select message as m from pgmq.q_purchases union all select '{}' union all select '{"flash_sale_id":"x","order_id":"y"}'
 ) again;
-select results_eq(
-    'select * from flashsale.count_queued()', format('values (%L::uuid, 2::bigint)', fixture.sale_id(1)),
-    'also when each is queued twice, with poison between them'
-);
 select flashsale.update_sale(fixture.sale_id(1), null, null, null, 1, null, null);
 select fixture.settle(100);
 select results_eq('select pg_temp.find(2, 1)', array['2 failed sold_out'], 'failed, with the reason');
