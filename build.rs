@@ -1,4 +1,5 @@
-//! Lists the SQL files that `migrate` applies, so that a new file under sql/ is embedded by being there.
+//! Lists the SQL files that `migrate` applies, so that a new file under sql/ is embedded by being there; and builds again
+//! when the page was.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=migrations");
     println!("cargo::rerun-if-changed=sql");
+    println!("cargo::rerun-if-changed=web/dist");
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let mut code = String::new();
     for (constant, folder) in [("FUNCTIONS", "sql/functions"), ("VIEWS", "sql/views")] {

@@ -95,8 +95,12 @@ pub struct Bounds {
 
 /// Connections of one API process for placing orders: batches of one sale take turns, so this many sales at once.
 pub const PLACING_POOL_SIZE: usize = 4;
-/// Connections of one API process for following the database.
+/// Connections of one API process for following the database: one for what it hears, one for what it has counted.
 pub const FOLLOWING_POOL_SIZE: usize = 2;
+/// Pictures that one API process keeps in memory, in bytes.
+pub const PICTURE_CACHE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Connections of one API process for reports, so one report at a time: it reads every order of a sale.
+pub const REPORTS_POOL_SIZE: usize = 1;
 
 impl Default for Bounds {
     fn default() -> Self {
@@ -132,6 +136,8 @@ pub mod deadlines {
     pub const STATEMENT_CLIENT: Duration = Duration::from_secs(3);
     /// One batch of messages being settled, which may wait for another worker's batch of the same sale.
     pub const SETTLE_STATEMENT: Duration = Duration::from_secs(30);
+    /// One statement of a report, which may read millions of orders.
+    pub const REPORT_STATEMENT: Duration = Duration::from_secs(60);
     /// A purchase's wait for its batch to be formed.
     pub const PURCHASE_QUEUE: Duration = Duration::from_secs(2);
     /// A batch of purchases from its first try to the end of its last.
@@ -161,6 +167,11 @@ pub mod intervals {
     pub const OUTCOME_SWEEP: Duration = Duration::from_millis(250);
     /// Ended sessions read again, which also forgets those whose tokens have expired.
     pub const SESSIONS_RELOAD: Duration = Duration::from_secs(60);
+    /// What was counted in a second is said this long after its end: late enough for our estimate of the database's clock,
+    /// early enough for who watches.
+    pub const ACTIVITY_LAG: Duration = Duration::from_millis(20);
+    /// A picture read again.
+    pub const PICTURE_RELOAD: Duration = Duration::from_secs(5);
     /// Old rows deleted.
     pub const PRUNE: Duration = Duration::from_secs(60);
     /// An empty queue looked at again: soon after work, less often when idle. Sooner would settle smaller batches, which

@@ -22,6 +22,10 @@ begin
         )
         select array_agg(f::flashsale.orders) into v_failed from failed f;
         perform flashsale.note_failed(v_failed);
+        insert into flashsale.sale_settlements as n (flash_sale_id, second, succeeded, failed)
+        select f.flash_sale_id, date_trunc('second', f.settled_at), 0, 1
+        from unnest(v_failed) f
+        on conflict (flash_sale_id, second) do update set failed = n.failed + excluded.failed;
         perform flashsale.notify_outcomes(v_failed);
     end if;
 end

@@ -22,6 +22,7 @@ declare
     v_locked    integer;
     v_settled   flashsale.orders[];
     v_succeeded integer;
+    v_now       timestamptz;
 begin
     -- The case guards the cast: SQL promises no order between a where clause and a select list.
     select array_agg(d.msg_id order by d.msg_id), array_agg(d.order_id order by d.msg_id)
@@ -43,6 +44,7 @@ begin
     order by s.flash_sale_id
     for no key update;
     get diagnostics v_locked = row_count;
+    v_now := clock_timestamp();  -- one time for the batch: it is decided at once, and none of it overtakes another
 
     with delivered as (
         select d.order_id, min(d.msg_id) as msg_id
@@ -67,7 +69,7 @@ begin
         set
             status = case when w.wins then 'success' else 'failed' end,
             failure_reason = case when not w.wins then 'sold_out' end,
-            settled_at = clock_timestamp()
+            settled_at = v_now
         from waiting w
         where o.ctid = w.at
         returning o.*
@@ -81,6 +83,17 @@ begin
         ) n
         where s.flash_sale_id = n.flash_sale_id
         returning n.units
+    ),
+    noted as (
+        insert into flashsale.sale_settlements as n (flash_sale_id, second, succeeded, failed)
+        select
+            t.flash_sale_id, date_trunc('second', v_now),
+            count(*) filter (where t.status = 'success'), count(*) filter (where t.status = 'failed')
+        from settled t
+        group by t.flash_sale_id
+        order by t.flash_sale_id
+        on conflict (flash_sale_id, second) do update
+        set succeeded = n.succeeded + excluded.succeeded, failed = n.failed + excluded.failed
     )
     select
         (select array_agg(t::flashsale.orders) from settled t),

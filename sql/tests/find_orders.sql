@@ -1,5 +1,5 @@
--- What the API and the reconciler look up: find_orders, find_outcomes and live_orders.
-select plan(11);
+-- What the API and the reconciler look up: find_orders, find_outcomes, live_orders and list_order_history.
+select plan(14);
 select fixture.add_users('{1,2,3}');
 select fixture.open_sale(1, 2);
 select fixture.open_sale(2, 5);
@@ -41,4 +41,15 @@ select is_empty(
     'select * from flashsale.live_orders(fixture.product_id(1), fixture.sale_id(2))', 'of that sale only'
 );
 select is_empty('select pg_temp.find(3, null)', 'nobody sees the orders of others');
+-- list_order_history
+create function pg_temp.history(usr integer, orders_max integer) returns setof text language sql as $$
+    select concat_ws(' ', ltrim(right(h.order_id::text, 12), '0'), h.name, h.status, h.failure_reason, h.settled_at is null)
+    from flashsale.list_order_history(fixture.user_id(usr), orders_max) h
+$$;
+select results_eq(
+    'select pg_temp.history(2, 200)',
+    array['4 product 2 in_progress t', '3 product 1 in_progress t', '2 product 1 failed sold_out f'], 'every order, newest first'
+);
+select results_eq('select pg_temp.history(2, 1)', array['4 product 2 in_progress t'], 'as many as asked for');
+select is_empty('select pg_temp.history(3, 200)', 'nobody''s but one''s own');
 select * from finish();

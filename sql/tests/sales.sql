@@ -1,5 +1,5 @@
--- create_sale, update_sale and list_sales: what an administrator does and shoppers see.
-select plan(27);
+-- create_sale, update_sale, end_sale and list_sales: what an administrator does and shoppers see.
+select plan(35);
 create function pg_temp.create_sale(sale integer, product integer, name text, first_hour integer, last_hour integer)
 returns void language sql as $$
     select flashsale.create_sale(
@@ -97,4 +97,20 @@ select results_eq(
     $$select n from fixture.notifications('listener', 2) n$$,
     $$select fixture.sale_id(n)::text from unnest(array[1, 6]) n$$, 'a sale that is new or changed is announced'
 );
+
+-- end_sale
+select is(flashsale.end_sale(fixture.sale_id(99)), 'sale_not_found', 'no such sale');
+select is(flashsale.end_sale(fixture.sale_id(2)), 'sale_not_active', 'a sale to come');
+select is(flashsale.end_sale(fixture.sale_id(4)), 'sale_not_active', 'a sale that is over');
+select fixture.place(6, '{61}', '{1}');
+select is(flashsale.end_sale(fixture.sale_id(6)), 'ended', 'a running sale ends');
+select ok(s.end_date <= clock_timestamp() and s.updated_at = s.end_date, 'now by the database''s clock')
+from flashsale.flash_sales s where s.flash_sale_id = fixture.sale_id(6);
+select is(flashsale.end_sale(fixture.sale_id(6)), 'sale_not_active', 'once');
+select results_eq(
+    $$select n from fixture.notifications('listener', 1) n$$,
+    $$select fixture.sale_id(6)::text$$, 'which is announced'
+);
+select fixture.settle(100);
+select is(o.status, 'success', 'and its order still settles') from flashsale.orders o where o.order_id = fixture.order_id(61);
 select * from finish();

@@ -1,5 +1,5 @@
 -- Users and sessions: create_user, find_user_by_email, is_administrator, end_session, list_ended_sessions.
-select plan(10);
+select plan(13);
 select flashsale.create_user(fixture.user_id(1), 'a@example.org', '$argon2id$a', true);
 select flashsale.create_user(fixture.user_id(2), 'b@example.org', '$argon2id$b', false);
 select results_eq(
@@ -27,4 +27,14 @@ select set_eq(
     array[md5('s')::uuid::text, md5('t')::uuid::text], 'and announced'
 );
 select lives_ok($$select flashsale.end_session(md5('s')::uuid, now() + interval '1 hour')$$, 'ending it twice is no error');
+
+-- find_session
+select flashsale.create_user(fixture.user_id(71), 'session@example.org', '$argon2id$none', true);
+select row_eq(
+    'select email, is_administrator from flashsale.find_session(fixture.user_id(71))',
+    row ('session@example.org'::text, true), 'the user of a session'
+);
+update flashsale.users set disabled_at = now() where user_id = fixture.user_id(71);
+select is_empty('select * from flashsale.find_session(fixture.user_id(71))', 'who is disabled has none');
+select is_empty('select * from flashsale.find_session(fixture.user_id(72))', 'nor has nobody');
 select * from finish();

@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::Unavailable;
 use super::passwords::Passwords;
-use crate::db::{Database, DbError};
+use super::sessions::Session;
+use crate::db::{Database, DbError, SessionUser};
 use crate::domain::{Email, Password, UserId};
 
 /// Why a user was not registered.
@@ -65,6 +66,14 @@ pub async fn authenticate(
     let (user_id, stored) = user.map(|user| (user.user_id, user.password_hash)).unzip();
     let matches = passwords.verify(password, stored).await?;
     Ok(user_id.filter(|_| matches))
+}
+
+/// The user behind a session; `None` for one who was disabled or deleted since it began.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn find_session(database: &Database, session: &Session) -> Result<Option<SessionUser>, Unavailable> {
+    Ok(database.find_session(session.user_id).await?)
 }
 
 /// Creates an administrator unless a user with this address exists; answers whether one was created.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::follow::refresh_board_from_database;
 use super::reconcile_gate::{GateReconciler, ReconcileError};
 use super::sale_board::SaleBoard;
-use crate::db::{Database, DbError};
+use crate::db::{Database, DbError, EndSale};
 use crate::domain::{NewSale, SaleChange, SaleId, SaleSnapshot};
 use crate::gate::TokenGate;
 
@@ -20,6 +20,8 @@ pub enum ManageSaleError {
     SaleOverlaps,
     #[error("more units are sold than this quantity")]
     QuantityBelowSold,
+    #[error("the sale is not running")]
+    SaleNotActive,
     #[error("the window would end before it starts")]
     WindowEndsBeforeItStarts,
     /// The change may or may not have been made.
@@ -78,6 +80,26 @@ impl SaleDesk {
             return Err(ManageSaleError::SaleNotFound);
         }
         self.after_change(sale).await
+    }
+
+    /// Ends a sale that is running, now by the database's clock. Orders accepted before still settle.
+    ///
+    /// # Errors
+    /// [`ManageSaleError`].
+    pub async fn end_sale(&self, sale: SaleId) -> Result<SaleSnapshot, ManageSaleError> {
+        let mut ended = self.database.end_sale(sale).await;
+        if ended.as_ref().is_err_and(DbError::is_outcome_unknown) {
+            ended = match self.database.end_sale(sale).await {
+                // Most likely by the try whose reply was lost. Nobody can tell, so the administrator is to look.
+                Ok(EndSale::NotActive) => ended,
+                again => again,
+            };
+        }
+        match ended? {
+            EndSale::Ended => self.after_change(sale).await,
+            EndSale::NotActive => Err(ManageSaleError::SaleNotActive),
+            EndSale::NotFound => Err(ManageSaleError::SaleNotFound),
+        }
     }
 
     /// Brings this process's board and the gate up to date without waiting for their next round, which makes up for what

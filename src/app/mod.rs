@@ -6,12 +6,15 @@ pub mod idempotency;
 pub mod manage_sales;
 pub mod outcomes;
 pub mod passwords;
+pub mod pictures;
 pub mod place_order;
 pub mod publish_sales;
 pub mod reconcile_gate;
+pub mod sale_activity;
 pub mod sale_board;
 pub mod sessions;
 pub mod settle_orders;
+pub mod watch_sales;
 
 use crate::db::DbError;
 

@@ -9,12 +9,18 @@ use metrics::{counter, histogram};
 use uuid::Uuid;
 
 use super::outcomes::Outcomes;
+use super::sale_activity::ActivityCounters;
 use super::sale_board::{CurrentSale, SaleBoard};
 use crate::batcher::{BatchBounds, Batcher, SubmitError};
 use crate::config::{Bounds, deadlines};
 use crate::db::{Database, DbError, SettledOrder};
-use crate::domain::{OrderId, Outcome, Placement, ProductId, PurchaseRequest, Refusal, SaleId, UserId};
+use crate::domain::{
+    OrderId, Outcome, PastOrder, Placement, ProductId, PurchaseRequest, Refusal, RefusalReason, SaleId, UserId,
+};
 use crate::gate::{Admission, TokenGate};
+
+/// Orders of one user that are shown at once.
+pub const HISTORY_MAX: i32 = 200;
 
 /// The answer to a purchase request that was not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +58,7 @@ pub struct Purchases {
     board: Arc<SaleBoard>,
     gate: Arc<TokenGate>,
     outcomes: Arc<Outcomes>,
+    activity: Arc<ActivityCounters>,
     database: Database,
     /// Connections that only lanes use.
     placing: Database,
@@ -65,6 +72,7 @@ impl Purchases {
         board: Arc<SaleBoard>,
         gate: Arc<TokenGate>,
         outcomes: Arc<Outcomes>,
+        activity: Arc<ActivityCounters>,
         database: Database,
         placing: Database,
         bounds: &Bounds,
@@ -75,7 +83,7 @@ impl Purchases {
             queue_max: bounds.requests_in_flight_max,
             queue_wait_max: deadlines::PURCHASE_QUEUE,
         };
-        Self { board, gate, outcomes, database, placing, bounds, lanes: Mutex::default() }
+        Self { board, gate, outcomes, activity, database, placing, bounds, lanes: Mutex::default() }
     }
 
     /// Tries to buy one unit of a product for a user. With `wait`, waits as long for the order to be settled.
@@ -92,10 +100,34 @@ impl Purchases {
         if !self.board.is_ready() {
             return Err(PlaceOrderError::Unavailable("the sales have not been read yet".into()));
         }
-        let sale = match self.board.current_sale(product_id) {
-            CurrentSale::Open(sale) => sale,
-            CurrentSale::Refused(refusal) => return Err(PlaceOrderError::Refused(refusal)),
+        let current = self.board.current_sale(product_id);
+        let placed = match current {
+            CurrentSale::Open(sale) => self.place_order_in(sale, user_id, product_id, idempotency_key, wait).await,
+            CurrentSale::Upcoming(_) => Err(PlaceOrderError::Refused(Refusal::SaleNotStarted)),
+            CurrentSale::Ended(_) => Err(PlaceOrderError::Refused(Refusal::SaleEnded)),
+            CurrentSale::NoSale => Err(PlaceOrderError::Refused(Refusal::ProductNotFound)),
         };
+        if let (Some(sale), Some(reason)) = (current.sale(), placed.as_ref().err().and_then(refusal_reason)) {
+            self.activity.note(sale, Some(reason));
+        }
+        placed
+    }
+
+    /// Counts an attempt that was refused before it got here, because its user asks too often.
+    pub fn note_too_many_requests(&self, product_id: ProductId) {
+        if let Some(sale) = self.board.current_sale(product_id).sale() {
+            self.activity.note(sale, Some(RefusalReason::TooManyRequests));
+        }
+    }
+
+    async fn place_order_in(
+        &self,
+        sale: SaleId,
+        user_id: UserId,
+        product_id: ProductId,
+        idempotency_key: Option<String>,
+        wait: Option<Duration>,
+    ) -> Result<Placed, PlaceOrderError> {
         if self.board.is_sold_out_for(sale, user_id) {
             return Err(PlaceOrderError::Refused(Refusal::SoldOut));
         }
@@ -108,7 +140,7 @@ impl Purchases {
             Admission::SoldOut => return Err(PlaceOrderError::Refused(Refusal::SoldOut)),
         };
         let request = PurchaseRequest { order_id, user_id, reserved_token: gate, idempotency_key };
-        let placed = self.submit(product_id, request, wait).await;
+        let placed = self.submit(sale, product_id, request, wait).await;
         if admission == Admission::Admitted && token_is_unused(order_id, &placed) {
             self.gate.give_back(sale, vec![(user_id, order_id)]).await;
         }
@@ -127,6 +159,14 @@ impl Purchases {
         Ok(self.database.find_orders(user_id, product_id).await?.into_iter().next())
     }
 
+    /// All orders of a user, newest first, at most [`HISTORY_MAX`].
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn list_order_history(&self, user_id: UserId) -> Result<Vec<PastOrder>, DbError> {
+        self.database.list_order_history(user_id, HISTORY_MAX).await
+    }
+
     /// Orders of one sale were settled: whoever waits is told, and the tokens of failed orders return to the gate.
     pub async fn orders_settled(&self, sale: SaleId, settled: &[(OrderId, UserId, Outcome)]) {
         self.outcomes.announce(settled);
@@ -142,6 +182,7 @@ impl Purchases {
 
     async fn submit(
         &self,
+        sale: SaleId,
         product_id: ProductId,
         request: PurchaseRequest,
         wait: Option<Duration>,
@@ -150,6 +191,10 @@ impl Purchases {
         let settled = wait.map(|limit| (limit, self.outcomes.wait_for(request.order_id)));
         let order_id = request.order_id;
         let answer = self.lane(product_id).submit(request).await;
+        if let Ok(Ok(Placement::InProgress(_) | Placement::Success(_))) = answer {
+            // Before the wait for its outcome, which its caller may not live to see.
+            self.activity.note(sale, None);
+        }
         match answer {
             Err(SubmitError::NotSent) => Err(PlaceOrderError::Unavailable("too many purchases are waiting".into())),
             Err(SubmitError::AnswerLost) => Err(PlaceOrderError::OutcomeUnknown("its batch broke off".into())),
@@ -191,6 +236,19 @@ impl Purchases {
                 }
             }
         })
+    }
+}
+
+/// How a refusal is counted; not at all when it is about no sale.
+const fn refusal_reason(error: &PlaceOrderError) -> Option<RefusalReason> {
+    match error {
+        PlaceOrderError::Refused(Refusal::SoldOut) => Some(RefusalReason::SoldOut),
+        PlaceOrderError::Refused(Refusal::AlreadyPurchased) => Some(RefusalReason::AlreadyPurchased),
+        PlaceOrderError::Refused(Refusal::SaleNotStarted) => Some(RefusalReason::SaleNotStarted),
+        PlaceOrderError::Refused(Refusal::SaleEnded) => Some(RefusalReason::SaleEnded),
+        PlaceOrderError::Refused(Refusal::ProductNotFound | Refusal::UnknownUser) => None,
+        PlaceOrderError::Unavailable(_) => Some(RefusalReason::Unavailable),
+        PlaceOrderError::OutcomeUnknown(_) => Some(RefusalReason::OutcomeUnknown),
     }
 }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::domain::{ProductId, Refusal, SaleId, SaleSnapshot, SaleStatus, UserId};
+use crate::domain::{ProductId, SaleId, SaleSnapshot, SaleStatus, UserId};
 
 /// Closer to a window's edge than this, our estimate of the database's clock is not trusted and the database is asked.
 const EDGE: TimeDelta = TimeDelta::milliseconds(100);
@@ -31,8 +31,6 @@ pub struct SaleView {
     pub quantity: i32,
     /// Units not sold yet.
     pub remaining_stock: i32,
-    /// `upcoming`, `active` or `ended`.
-    #[schema(value_type = String, example = "active")]
     pub status: SaleStatus,
     pub start_date: DateTime<Utc>,
     pub end_date: DateTime<Utc>,
@@ -117,7 +115,22 @@ pub fn render<'a>(sales: impl IntoIterator<Item = &'a SaleSnapshot>, now: DateTi
 pub enum CurrentSale {
     /// This sale's window is open, or about to open or just closed: the database decides.
     Open(SaleId),
-    Refused(Refusal),
+    /// No window is open; this is the next to open.
+    Upcoming(SaleId),
+    /// All are over; this is the one that ended last.
+    Ended(SaleId),
+    /// The product has no sale, as far as we know.
+    NoSale,
+}
+
+impl CurrentSale {
+    /// The sale that an attempt is at.
+    pub const fn sale(self) -> Option<SaleId> {
+        match self {
+            Self::Open(sale) | Self::Upcoming(sale) | Self::Ended(sale) => Some(sale),
+            Self::NoSale => None,
+        }
+    }
 }
 
 /// The sold-out latch of a sale: closed while the database says that every unit is sold. Who holds an order of the sale
@@ -182,18 +195,22 @@ impl SaleBoard {
     pub fn current_sale(&self, product_id: ProductId) -> CurrentSale {
         let board = self.board.load();
         let now = self.database_now();
-        let mut refusal = Refusal::ProductNotFound;
+        let (mut next, mut last): (Option<&SaleSnapshot>, Option<&SaleSnapshot>) = (None, None);
         for sale in board.sales_of(product_id) {
             if sale.start_date - now <= EDGE && now - sale.end_date < EDGE {
                 return CurrentSale::Open(sale.flash_sale_id);
             }
-            match sale.status_at(now) {
-                SaleStatus::Upcoming => refusal = Refusal::SaleNotStarted,
-                _ if refusal == Refusal::ProductNotFound => refusal = Refusal::SaleEnded,
-                _ => {}
+            if sale.status_at(now) == SaleStatus::Upcoming {
+                next = next.filter(|next| next.start_date <= sale.start_date).or(Some(sale));
+            } else {
+                last = last.filter(|last| last.end_date >= sale.end_date).or(Some(sale));
             }
         }
-        CurrentSale::Refused(refusal)
+        match (next, last) {
+            (Some(next), _) => CurrentSale::Upcoming(next.flash_sale_id),
+            (None, Some(last)) => CurrentSale::Ended(last.flash_sale_id),
+            (None, None) => CurrentSale::NoSale,
+        }
     }
 
     /// Whether a request of this user can be answered "sold out" from memory.
@@ -278,7 +295,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::{CurrentSale, SaleBoard};
-    use crate::domain::{Refusal, SaleSnapshot};
+    use crate::domain::SaleSnapshot;
 
     fn sale(id: u128, product: u128, from_s: i64, to_s: i64, now: DateTime<Utc>) -> SaleSnapshot {
         SaleSnapshot {
@@ -307,16 +324,26 @@ mod tests {
     fn the_window_is_judged_by_the_databases_clock() {
         let (board, now) = board();
         board.set_sales(
-            vec![sale(1, 1, -10, 10, now), sale(2, 2, 10, 20, now), sale(3, 3, -20, -10, now), sale(4, 3, 5, 6, now)],
+            vec![
+                sale(1, 1, -10, 10, now),
+                sale(2, 2, 10, 20, now),
+                sale(3, 3, -20, -10, now),
+                sale(4, 3, 55, 56, now),
+                sale(5, 3, 5, 6, now),
+                sale(6, 6, -40, -30, now),
+                sale(7, 6, -20, -10, now),
+                sale(8, 6, -30, -20, now),
+            ],
             now,
         );
         let current = |product| board.current_sale(Uuid::from_u128(product));
         assert_eq!(current(1), CurrentSale::Open(Uuid::from_u128(1)));
-        assert_eq!(current(2), CurrentSale::Refused(Refusal::SaleNotStarted));
-        assert_eq!(current(3), CurrentSale::Refused(Refusal::SaleNotStarted), "an ended and an upcoming one");
-        assert_eq!(current(9), CurrentSale::Refused(Refusal::ProductNotFound));
+        assert_eq!(current(2), CurrentSale::Upcoming(Uuid::from_u128(2)));
+        assert_eq!(current(3), CurrentSale::Upcoming(Uuid::from_u128(5)), "the next, though one has ended");
+        assert_eq!(current(6), CurrentSale::Ended(Uuid::from_u128(7)), "the one that ended last");
+        assert_eq!(current(9), CurrentSale::NoSale);
         board.set_clock(now + TimeDelta::minutes(1), Instant::now());
-        assert_eq!(current(1), CurrentSale::Refused(Refusal::SaleEnded));
+        assert_eq!(current(1), CurrentSale::Ended(Uuid::from_u128(1)));
     }
 
     #[test]

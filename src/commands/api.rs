@@ -12,10 +12,13 @@ use crate::app::idempotency::IdempotencyKeys;
 use crate::app::manage_sales::SaleDesk;
 use crate::app::outcomes::Outcomes;
 use crate::app::passwords::Passwords;
+use crate::app::pictures::Pictures;
 use crate::app::place_order::Purchases;
+use crate::app::sale_activity::{ActivityCounters, note_activity_until};
 use crate::app::sale_board::SaleBoard;
 use crate::app::sessions::Sessions;
-use crate::config::{Config, FOLLOWING_POOL_SIZE, PLACING_POOL_SIZE, deadlines};
+use crate::app::watch_sales::SaleWatch;
+use crate::config::{Config, FOLLOWING_POOL_SIZE, PLACING_POOL_SIZE, REPORTS_POOL_SIZE, deadlines};
 use crate::db::Database;
 use crate::gate::{RedisGate, TokenGate};
 use crate::http::{Api, ApiParts, Limits, router, server};
@@ -37,10 +40,13 @@ pub async fn run(config: &Config, url: &str, listener: TcpListener, stopping: Ca
     raise_open_files_limit();
     let redis = connect_redis(config)?;
     let probe = redis.clone().map(|redis| tokio::spawn(probe_redis(redis)));
-    let (api, follower) = assemble(config, url, redis, stopping.clone())?;
+    let activity = Arc::new(ActivityCounters::default());
+    let (api, follower) = assemble(config, url, redis, Arc::clone(&activity), stopping.clone())?;
     // Before the first request: a session that was ended stays ended over a restart.
     api.sessions.replace_ended(api.database.list_ended_sessions().await?);
     let following = CancellationToken::new();
+    let (board, counts) = (Arc::clone(&follower.board), follower.database.clone());
+    let noting = tokio::spawn(note_activity_until(following.clone(), activity, board, counts));
     let follower = tokio::spawn(follow(follower, url.to_owned(), following.clone(), stopping.clone()));
     let limits = tokio::spawn(Arc::clone(&api.limits).keep_bounded());
     let metrics = tokio::spawn(telemetry::keep_bounded(api.metrics.clone()));
@@ -52,6 +58,7 @@ pub async fn run(config: &Config, url: &str, listener: TcpListener, stopping: Ca
     // Requests that waited for an outcome have been told: now nobody needs the news any more.
     following.cancel();
     let followed = follower.await?;
+    noting.await?;
     limits.abort();
     metrics.abort();
     if let Some(probe) = probe {
@@ -98,12 +105,14 @@ fn assemble(
     config: &Config,
     url: &str,
     redis: Option<Arc<RedisGate>>,
+    activity: Arc<ActivityCounters>,
     stopping: CancellationToken,
 ) -> anyhow::Result<(Api, Follower)> {
     let bounds = &config.bounds;
     let database = Database::new(url, bounds.database_pool_size, "flashsale api", deadlines::STATEMENT)?;
     let placing = Database::new(url, PLACING_POOL_SIZE, "flashsale api placing", deadlines::STATEMENT)?;
     let following = Database::new(url, FOLLOWING_POOL_SIZE, "flashsale api following", deadlines::STATEMENT)?;
+    let reports = Database::new(url, REPORTS_POOL_SIZE, "flashsale api reports", deadlines::REPORT_STATEMENT)?;
     let board = Arc::new(SaleBoard::default());
     let gate = Arc::new(TokenGate::new(redis));
     let outcomes = Arc::new(Outcomes::default());
@@ -112,6 +121,7 @@ fn assemble(
         Arc::clone(&board),
         Arc::clone(&gate),
         Arc::clone(&outcomes),
+        activity,
         database.clone(),
         placing,
         bounds,
@@ -124,6 +134,8 @@ fn assemble(
         sessions: Arc::clone(&sessions),
         passwords: Passwords::new(bounds)?,
         desk: SaleDesk { database: database.clone(), board: Arc::clone(&board), gate: Arc::clone(&gate) },
+        pictures: Pictures::new(database.clone()),
+        watch: SaleWatch { database: database.clone(), reports },
         keys: Arc::new(IdempotencyKeys::new(&database, bounds)),
         limits: Arc::new(Limits::new(bounds, config.rate_limits)),
         metrics: telemetry::init_metrics()?,

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::app::authenticate::ensure_administrator;
 use crate::app::passwords::Passwords;
+use crate::app::pictures::{PictureType, Pictures};
 use crate::config::{Administrator, Config, Secret, deadlines};
 use crate::db::{self, Database};
 use crate::domain::{Email, NewProduct, NewSale, Password, SaleSnapshot, SaleStatus};
@@ -20,6 +21,8 @@ use crate::embedded::EmbeddedPostgres;
 use crate::{shutdown, worker};
 
 const DEMO_NAME: &str = "Aurora desk lamp";
+/// What the demo product looks like: drawn by hand, in place of the one drawn from its id.
+const DEMO_PICTURE: &[u8] = include_bytes!("demo-picture.svg");
 const DEMO_DESCRIPTION: &str = "Hand-blown glass, warm light, one hundred made.";
 
 /// # Errors
@@ -124,6 +127,8 @@ async fn demo_sale(database: &Database) -> anyhow::Result<(SaleSnapshot, DateTim
             end_date: start_date + TimeDelta::hours(2),
         };
         database.create_sale(&sale).await?;
+        let pictures = Pictures::new(database.clone());
+        pictures.put_picture(sale.product.product_id(), PictureType::Svg, DEMO_PICTURE).await?;
     }
     anyhow::bail!("the demo sale was created and is not there")
 }

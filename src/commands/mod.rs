@@ -10,7 +10,7 @@ mod sale;
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
-use crate::{db, shutdown, telemetry};
+use crate::{db, http, shutdown, telemetry};
 
 /// A flash-sale engine on PostgreSQL: API, workers and everything in one binary.
 ///
@@ -41,6 +41,8 @@ enum Command {
     /// Manage sales
     #[command(subcommand)]
     Sale(sale::SaleCommand),
+    /// Print the OpenAPI document of the API; needs no database
+    Openapi,
     /// Check the database, the queue, the books and the gates, and say what to do
     Doctor,
 }
@@ -74,5 +76,9 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Admin(command) => admin::run(&config, command).await,
         Command::Sale(command) => sale::run(&config, command).await,
         Command::Doctor => doctor::run(&config).await,
+        Command::Openapi => {
+            println!("{}", http::document().to_pretty_json()?);
+            Ok(())
+        }
     }
 }

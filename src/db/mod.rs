@@ -4,24 +4,28 @@
 //! Every use case is one call of one SQL function, in autocommit: no transaction is ever held open across a round
 //! trip, so a future that is dropped leaves nothing behind on its connection.
 
+mod activity;
 mod error;
 mod idempotency;
 pub mod migrate;
 mod notifications;
 mod ops;
 mod orders;
+mod pictures;
 mod sales;
 mod sessions;
 mod tls;
 mod users;
 
+pub use activity::AttemptAnswer;
 pub use error::DbError;
 pub use idempotency::{KeptAnswer, KeyClaim, KeyState};
 pub use notifications::{Notification, listen};
 pub use ops::{QueueHealth, SaleBook};
 pub use orders::{SettledBatch, SettledOrder};
-pub use sales::SalesNow;
-pub use users::StoredUser;
+pub use pictures::StoredPicture;
+pub use sales::{EndSale, SalesNow};
+pub use users::{SessionUser, StoredUser};
 
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{Database, DbError};
-use crate::domain::{OrderId, Outcome, Placement, ProductId, PurchaseRequest, Refusal, SaleId, UserId};
+use crate::domain::{
+    OrderId, OrderStatus, Outcome, PastOrder, Placement, ProductId, PurchaseRequest, Refusal, SaleId, UserId,
+};
 
 /// An order whose outcome is known, or not yet (`outcome` is `None` while it is in progress).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +123,41 @@ impl Database {
                     ),
                 };
                 Ok(SettledOrder { order_id: row.get(0), user_id: row.get(1), product_id: row.get(2), outcome })
+            })
+            .collect()
+    }
+
+    /// All orders of a user, newest first, at most `orders_max`.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn list_order_history(&self, user_id: UserId, orders_max: i32) -> Result<Vec<PastOrder>, DbError> {
+        let rows = self
+            .query(
+                "select order_id, product_id, flash_sale_id, name, price_in_cent, status, failure_reason, \
+                 accepted_at, settled_at from flashsale.list_order_history($1, $2)",
+                &[&user_id, &orders_max],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let (status, reason) = match (row.get(5), row.get::<_, Option<&str>>(6).map(Outcome::from_code)) {
+                    ("in_progress", None) => (OrderStatus::InProgress, None),
+                    ("success", None) => (OrderStatus::Success, None),
+                    ("failed", Some(Some(Outcome::Failed(reason)))) => (OrderStatus::Failed, Some(reason)),
+                    _ => return Err(DbError::Unexpected("list_order_history answered a status it does not document")),
+                };
+                Ok(PastOrder {
+                    order_id: row.get(0),
+                    product_id: row.get(1),
+                    flash_sale_id: row.get(2),
+                    name: row.get(3),
+                    price_in_cents: row.get(4),
+                    status,
+                    reason,
+                    accepted_at: row.get(7),
+                    settled_at: row.get(8),
+                })
             })
             .collect()
     }

@@ -16,6 +16,14 @@ pub struct SalesNow {
     pub read_at: Instant,
 }
 
+/// What became of the wish to end a sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndSale {
+    Ended,
+    NotActive,
+    NotFound,
+}
+
 impl Database {
     /// # Errors
     /// [`DbError`].
@@ -109,6 +117,19 @@ impl Database {
             )
             .await?;
         Ok(row.get(0))
+    }
+
+    /// Ends a sale that is running, now by the database's clock.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn end_sale(&self, flash_sale_id: SaleId) -> Result<EndSale, DbError> {
+        match self.query_one("select flashsale.end_sale($1)", &[&flash_sale_id]).await?.get(0) {
+            "ended" => Ok(EndSale::Ended),
+            "sale_not_active" => Ok(EndSale::NotActive),
+            "sale_not_found" => Ok(EndSale::NotFound),
+            _ => Err(DbError::Unexpected("end_sale answered a word it does not document")),
+        }
     }
 
     /// Deletes rows that nobody can ask for any more, at most `rows_max` of each kind.

@@ -14,6 +14,13 @@ pub struct StoredUser {
     pub is_administrator: bool,
 }
 
+/// The user behind a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionUser {
+    pub email: String,
+    pub is_administrator: bool,
+}
+
 impl Database {
     /// # Errors
     /// [`DbError::Refused`] with the constraint `email_taken_once`; other [`DbError`]s.
@@ -46,6 +53,15 @@ impl Database {
             password_hash: row.get(1),
             is_administrator: row.get(2),
         }))
+    }
+
+    /// `None` for a user who is disabled or was deleted.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn find_session(&self, user_id: UserId) -> Result<Option<SessionUser>, DbError> {
+        let rows = self.query("select email, is_administrator from flashsale.find_session($1)", &[&user_id]).await?;
+        Ok(rows.first().map(|row| SessionUser { email: row.get(0), is_administrator: row.get(1) }))
     }
 
     /// # Errors

@@ -1,11 +1,17 @@
 //! Floor 0: the words of a flash sale as types that cannot be wrong. Pure: no I/O, no clock, no framework.
 
 mod account;
+mod activity;
 mod order;
+mod picture;
 mod sale;
 
 pub use account::{Email, InvalidField, Password};
-pub use order::{FailureReason, Outcome, Placement, PurchaseRequest, Refusal};
+pub use activity::{
+    ActivityMinute, ActivitySecond, Attempts, Fairness, QueueState, RefusalReason, RefusedAttempts, SaleTally,
+};
+pub use order::{FailureReason, OrderStatus, Outcome, PastOrder, Placement, PurchaseRequest, Refusal};
+pub use picture::draw_picture;
 pub use sale::{NewProduct, NewSale, SaleChange, SaleSnapshot, SaleStatus};
 
 use uuid::Uuid;

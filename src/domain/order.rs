@@ -8,6 +8,10 @@
 //!        └─────────settled──▶ failed(reason)    terminal; the user may ask again and gets a new order
 //! ```
 
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
 use super::{OrderId, UserId};
 
 /// One purchase request on its way to the queue.
@@ -76,7 +80,8 @@ pub enum Outcome {
 }
 
 /// Why an order that had been accepted did not get a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum FailureReason {
     SoldOut,
     /// Its message could not be settled and waits for a person in `purchases_dead`.
@@ -101,6 +106,35 @@ impl Outcome {
             Self::Failed(FailureReason::DeadLettered) => "dead_lettered",
         }
     }
+}
+
+/// Where an order is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    InProgress,
+    Success,
+    Failed,
+}
+
+/// An order as its owner looks back on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = PastOrderView)]
+pub struct PastOrder {
+    pub order_id: Uuid,
+    pub product_id: Uuid,
+    pub flash_sale_id: Uuid,
+    /// The product's name and price as they are now.
+    pub name: String,
+    pub price_in_cents: i32,
+    pub status: OrderStatus,
+    /// Why it failed; null unless it did.
+    #[schema(required)]
+    pub reason: Option<FailureReason>,
+    pub accepted_at: DateTime<Utc>,
+    /// Null while the order is in progress.
+    #[schema(required)]
+    pub settled_at: Option<DateTime<Utc>>,
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{InvalidField, ProductId, SaleId};
 
 /// Where a moment lies relative to a sale's window, whose start is in it and whose end is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SaleStatus {
     Upcoming,

@@ -1,33 +1,54 @@
 //! Server-sent events: the sales as they change, and the outcomes of the caller's own orders.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, Method};
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
+use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
+use serde::Deserialize;
 use tokio_stream::wrappers::{ReceiverStream, WatchStream};
 
-use super::auth::Caller;
+use super::auth::{self, Caller};
 use super::problem::{Problem, ProblemBody};
 use super::state::Api;
+use crate::domain::UserId;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// The sales, now and whenever something in them changes: events `sales` with the body of `GET /sales`.
-#[utoipa::path(get, path = "/sales/events", tag = "sales",
-    responses((status = 200, content_type = "text/event-stream", body = String)))]
-pub async fn follow_sales(State(api): State<Api>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let mut changes = api.board.changes();
-    // The stream begins with what is on the board now, however old the last change is.
-    changes.mark_changed();
-    let events = WatchStream::from_changes(changes).map(|board| {
-        let body = String::from_utf8_lossy(&board.body);
-        Ok(Event::default().event("sales").data(body))
-    });
-    let stopping = api.stopping.clone();
-    Sse::new(events.take_until(async move { stopping.cancelled().await })).keep_alive(keep_alive())
+type Events = BoxStream<'static, Result<Event, Infallible>>;
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct EventsQuery {
+    /// With the outcomes of the caller's own orders, so that a page needs one connection.
+    #[serde(default)]
+    orders: bool,
+}
+
+/// The sales, now and whenever something in them changes: events `sales` with the body of `GET /sales`. With `orders=true`
+/// the events of `GET /orders/events` too, for who is signed in.
+#[utoipa::path(get, path = "/sales/events", tag = "sales", params(EventsQuery),
+    security((), ("bearer" = []), ("cookie" = [])), responses(
+        (status = 200, content_type = "text/event-stream", body = String),
+        (status = 400, body = ProblemBody),
+        (status = 401, body = ProblemBody, description = "with orders=true"),
+    ))]
+pub async fn follow_sales(
+    State(api): State<Api>,
+    Query(query): Query<EventsQuery>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    if !query.orders {
+        return Ok(until_stopped(&api, sales(&api)));
+    }
+    let session = auth::session(&method, &headers, &api)?;
+    Ok(until_stopped(&api, both(sales(&api), orders(&api, session.user_id))))
 }
 
 /// The outcomes of the caller's orders from now on: events `order` with `{order_id, outcome}`.
@@ -39,13 +60,42 @@ pub async fn follow_sales(State(api): State<Api>) -> Sse<impl Stream<Item = Resu
 pub async fn follow_orders(
     State(api): State<Api>,
     Caller(session): Caller,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let events = ReceiverStream::new(api.outcomes.follow(session.user_id)).map(|settled| {
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    until_stopped(&api, orders(&api, session.user_id))
+}
+
+fn sales(api: &Api) -> Events {
+    let mut changes = api.board.changes();
+    // The stream begins with what is on the board now, however old the last change is.
+    changes.mark_changed();
+    let api = api.clone();
+    let events = WatchStream::from_changes(changes).map(move |_| {
+        // As it was rendered last, not as of the change: readers set their clocks by its time.
+        let board = api.board.current();
+        Ok(Event::default().event("sales").data(String::from_utf8_lossy(&board.body)))
+    });
+    events.boxed()
+}
+
+fn orders(api: &Api, user_id: UserId) -> Events {
+    let events = ReceiverStream::new(api.outcomes.follow(user_id)).map(|settled| {
         let data = serde_json::json!({ "order_id": settled.order_id, "outcome": settled.outcome.code() });
         Ok(Event::default().event("order").data(data.to_string()))
     });
+    events.boxed()
+}
+
+/// Both streams as one that ends with the first of them: an end of the outcomes says that some may have been missed, and
+/// the reader has to come back to ask for them.
+fn both(one: Events, other: Events) -> Events {
+    let with_end = |events: Events| events.map(Some).chain(stream::once(ready(None)));
+    let joined = stream::select(with_end(one), with_end(other));
+    joined.take_while(|event| ready(event.is_some())).filter_map(ready).boxed()
+}
+
+fn until_stopped(api: &Api, events: Events) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
     let stopping = api.stopping.clone();
-    Ok(Sse::new(events.take_until(async move { stopping.cancelled().await })).keep_alive(keep_alive()))
+    Sse::new(events.take_until(async move { stopping.cancelled().await })).keep_alive(keep_alive())
 }
 
 fn keep_alive() -> KeepAlive {

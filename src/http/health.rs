@@ -1,10 +1,10 @@
-//! Liveness, readiness, metrics, and the plain page at `/`.
+//! Liveness, readiness, metrics.
 
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
 use super::state::Api;
@@ -47,9 +47,4 @@ pub async fn metrics(State(api): State<Api>) -> Response {
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, text);
     response
-}
-
-/// What there is, until the shop's page takes this place.
-pub async fn index() -> impl IntoResponse {
-    (StatusCode::OK, Html(include_str!("index.html")))
 }

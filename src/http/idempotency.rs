@@ -21,7 +21,7 @@ use crate::config::RETRY_AFTER;
 use crate::db::{KeyClaim, KeyState};
 
 /// Every POST there is.
-const TAKE_A_KEY: [&str; 5] = ["/users", "/users/authenticate", "/sales", "/sales/update", "/orders"];
+const TAKE_A_KEY: [&str; 6] = ["/users", "/users/authenticate", "/sales", "/sales/update", "/sales/end", "/orders"];
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The status kept for a request that may be run again: signing in makes a new token each time, and tokens are not kept.
 const RUN_AGAIN: u16 = 0;

@@ -66,13 +66,21 @@ fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
 /// # Errors
 /// 413 for a longer one, 408 for one that does not arrive in time, 400 for one that breaks off.
 pub async fn read_body(body: Body) -> Result<Bytes, Problem> {
-    tokio::time::timeout(deadlines::BODY_READ, read_bounded(body)).await.unwrap_or_else(|_| {
+    read_body_of(body, BODY_BYTES_MAX, too_large).await
+}
+
+/// Reads a body of at most `bytes_max`.
+///
+/// # Errors
+/// `too_large` for a longer one, 408 for one that does not arrive in time, 400 for one that breaks off.
+pub async fn read_body_of(body: Body, bytes_max: usize, too_large: fn() -> Problem) -> Result<Bytes, Problem> {
+    tokio::time::timeout(deadlines::BODY_READ, read_bounded(body, bytes_max, too_large)).await.unwrap_or_else(|_| {
         Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time"))
     })
 }
 
-async fn read_bounded(mut body: Body) -> Result<Bytes, Problem> {
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+async fn read_bounded(mut body: Body, bytes_max: usize, too_large: fn() -> Problem) -> Result<Bytes, Problem> {
+    if body.size_hint().lower() > bytes_max as u64 {
         drain(&mut body).await;
         return Err(too_large());
     }
@@ -83,7 +91,7 @@ async fn read_bounded(mut body: Body) -> Result<Bytes, Problem> {
     {
         let frame = frame.map_err(|_| Problem::invalid_request("The body broke off"))?;
         if let Some(data) = frame.data_ref() {
-            if read.len() + data.len() > BODY_BYTES_MAX {
+            if read.len() + data.len() > bytes_max {
                 drain(&mut body).await;
                 return Err(too_large());
             }

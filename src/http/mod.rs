@@ -1,6 +1,9 @@
 //! Floor 4: HTTP. Handlers extract, call one use case, and map its answer; `router.rs` is the table of contents.
 
+mod activity;
 mod auth;
+mod calendar;
+mod etag;
 mod events;
 mod health;
 mod idempotency;
@@ -8,7 +11,10 @@ mod json;
 mod limits;
 mod openapi;
 mod orders;
+mod page;
+mod pictures;
 mod problem;
+mod report_csv;
 mod request_context;
 mod router;
 mod sales;
@@ -17,5 +23,5 @@ mod state;
 mod users;
 
 pub use limits::Limits;
-pub use router::router;
+pub use router::{document, router};
 pub use state::{Api, ApiParts};

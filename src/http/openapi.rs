@@ -14,6 +14,7 @@ use super::auth::SESSION_COOKIE;
     ),
     tags(
         (name = "sales", description = "What is offered"),
+        (name = "products", description = "What a product looks like"),
         (name = "orders", description = "Buying"),
         (name = "users", description = "Signing up, in and out"),
         (name = "operation", description = "For those who run it"),

@@ -21,7 +21,7 @@ use super::state::Api;
 use crate::app::place_order::{PlaceOrderError, Placed};
 use crate::config::deadlines;
 use crate::db::SettledOrder;
-use crate::domain::{FailureReason, Outcome, Refusal, UserId};
+use crate::domain::{FailureReason, Outcome, PastOrder, Refusal, UserId};
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -43,9 +43,15 @@ pub struct OrderView {
     order_id: Uuid,
     user_id: Uuid,
     product_id: Uuid,
-    /// `in_progress` or `success`.
-    #[schema(example = "in_progress")]
-    status: &'static str,
+    status: LiveOrderStatus,
+}
+
+/// Where an order is that did not fail.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveOrderStatus {
+    InProgress,
+    Success,
 }
 
 /// An order that got no unit.
@@ -55,9 +61,7 @@ pub struct FailedOrderView {
     message: &'static str,
     order_id: Uuid,
     product_id: Uuid,
-    /// `sold_out` or `dead_lettered`.
-    #[schema(example = "sold_out")]
-    reason: &'static str,
+    reason: FailureReason,
 }
 
 /// What `GET /orders` answers.
@@ -66,6 +70,12 @@ pub struct FailedOrderView {
 pub enum FoundOrderView {
     Order(OrderView),
     Failed(FailedOrderView),
+}
+
+/// What `GET /orders/history` answers.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct OrderHistoryView {
+    orders: Vec<PastOrder>,
 }
 
 /// Tries to buy one unit. Answered once the request is durable in the queue; with `Prefer: wait=N` (seconds, at most
@@ -95,13 +105,13 @@ pub async fn place_order(
     Json(body): Json<PlaceOrder>,
 ) -> Result<Response, Problem> {
     let user_id = session.user_id;
-    api.limits.check_order(user_id)?;
+    api.limits.check_order(user_id).inspect_err(|_| api.purchases.note_too_many_requests(body.product_id))?;
     let placed = api.purchases.place_order(user_id, body.product_id, key, wait).await;
     count(&placed);
     let placed = placed?;
     let status = match placed.outcome {
-        None => "in_progress",
-        Some(Outcome::Success) => "success",
+        None => LiveOrderStatus::InProgress,
+        Some(Outcome::Success) => LiveOrderStatus::Success,
         Some(Outcome::Failed(FailureReason::SoldOut)) => return Err(Refusal::SoldOut.into()),
         Some(Outcome::Failed(FailureReason::DeadLettered)) => return Err(Problem::order_failed()),
     };
@@ -132,15 +142,29 @@ pub async fn find_order(
     Ok(axum::Json(FoundOrderView::of(&order, session.user_id)))
 }
 
+/// All orders of the caller, newest first, at most 200.
+#[utoipa::path(get, path = "/orders/history", tag = "orders", security(("bearer" = []), ("cookie" = [])), responses(
+    (status = 200, body = OrderHistoryView),
+    (status = 401, body = ProblemBody),
+    (status = 503, body = ProblemBody),
+))]
+pub async fn list_order_history(
+    State(api): State<Api>,
+    Caller(session): Caller,
+) -> Result<axum::Json<OrderHistoryView>, Problem> {
+    let orders = api.purchases.list_order_history(session.user_id).await?;
+    Ok(axum::Json(OrderHistoryView { orders }))
+}
+
 impl FoundOrderView {
     fn of(order: &SettledOrder, user_id: UserId) -> Self {
         let SettledOrder { order_id, product_id, .. } = *order;
         let status = match order.outcome {
-            None => "in_progress",
-            Some(Outcome::Success) => "success",
-            Some(failed) => {
+            None => LiveOrderStatus::InProgress,
+            Some(Outcome::Success) => LiveOrderStatus::Success,
+            Some(Outcome::Failed(reason)) => {
                 let message = "Failed to purchase";
-                return Self::Failed(FailedOrderView { message, order_id, product_id, reason: failed.code() });
+                return Self::Failed(FailedOrderView { message, order_id, product_id, reason });
             }
         };
         Self::Order(OrderView { order_id, user_id, product_id, status })

@@ -80,6 +80,14 @@ impl Problem {
         }
     }
 
+    pub fn product_not_found() -> Self {
+        Refusal::ProductNotFound.into()
+    }
+
+    pub fn sale_not_found() -> Self {
+        Self::not_found("sale_not_found", "Sale not found")
+    }
+
     /// Something may or may not have been done.
     pub fn outcome_unknown(error: &'static str) -> Self {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "outcome_unknown", error)
@@ -150,6 +158,12 @@ impl From<InvalidField> for Problem {
 
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&DbError> for Problem {
+    fn from(error: &DbError) -> Self {
         if error.is_transient() {
             tracing::debug!(%error, "a request was answered 503");
             return Self::unavailable();
@@ -183,8 +197,8 @@ impl From<PlaceOrderError> for Problem {
 impl From<ManageSaleError> for Problem {
     fn from(error: ManageSaleError) -> Self {
         match error {
-            ManageSaleError::ProductNotFound => Self::not_found("product_not_found", "Product not found"),
-            ManageSaleError::SaleNotFound => Self::not_found("sale_not_found", "Sale not found"),
+            ManageSaleError::ProductNotFound => Self::product_not_found(),
+            ManageSaleError::SaleNotFound => Self::sale_not_found(),
             ManageSaleError::SaleOverlaps => Self::new(
                 StatusCode::CONFLICT,
                 "sale_overlaps",
@@ -194,6 +208,11 @@ impl From<ManageSaleError> for Problem {
                 StatusCode::CONFLICT,
                 "quantity_below_sold",
                 "More units than this are sold already: choose a quantity of at least what is sold",
+            ),
+            ManageSaleError::SaleNotActive => Self::new(
+                StatusCode::CONFLICT,
+                "sale_not_active",
+                "The sale is not running: only one that is can be ended",
             ),
             ManageSaleError::WindowEndsBeforeItStarts => {
                 Self::invalid_request("end_date: must be later than start_date")

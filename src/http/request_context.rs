@@ -12,6 +12,8 @@ use super::problem::Problem;
 use super::state::Api;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// The page's own screen for an address that is not there.
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps every request.
@@ -45,7 +47,8 @@ fn write_problem(mut response: Response, request_id: &HeaderValue) -> Response {
     let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| {
         // What a library refused by itself.
-        let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_JSON);
+        let is_ours =
+            response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_JSON || kind == HTML);
         (!is_ours && (status.is_client_error() || status.is_server_error())).then(|| Problem::of_status(status))
     });
     if let Some(problem) = problem {

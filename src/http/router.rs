@@ -1,6 +1,5 @@
 //! All routes.
 
-use axum::routing::get;
 use axum::{Router, middleware};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -10,28 +9,44 @@ use utoipa_swagger_ui::SwaggerUi;
 use super::openapi::Document;
 use super::request_context::request_context;
 use super::state::Api;
-use super::{events, health, orders, sales, users};
+use super::{activity, calendar, events, health, orders, page, pictures, sales, users};
+
+/// What the API is, as OpenAPI 3.1.
+pub fn document() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
 
 /// Every route of the API with its layers.
 pub fn router(api: Api) -> Router {
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+    let (router, document) = routes().split_for_parts();
+    router
+        // Serves /openapi.json too.
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(page::serve)
+        .layer(middleware::from_fn_with_state(api.clone(), request_context))
+        .with_state(api)
+}
+
+/// Every route that the document describes.
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(users::create_user))
         .routes(routes!(users::authenticate))
-        .routes(routes!(users::end_session))
+        .routes(routes!(users::find_session, users::end_session))
         .routes(routes!(sales::list_sales, sales::create_sale))
         .routes(routes!(sales::update_sale))
+        .routes(routes!(sales::end_sale))
         .routes(routes!(sales::find_sale))
+        .routes(routes!(activity::find_sale_activity))
+        .routes(routes!(activity::find_sale_report))
+        .routes(routes!(activity::export_sale_report))
+        .routes(routes!(calendar::export_sale_calendar))
+        .routes(routes!(pictures::find_picture, pictures::put_picture, pictures::delete_picture))
         .routes(routes!(events::follow_sales))
         .routes(routes!(orders::place_order, orders::find_order))
+        .routes(routes!(orders::list_order_history))
         .routes(routes!(events::follow_orders))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
-        .split_for_parts();
-    router
-        .route("/", get(health::index))
-        // Serves /openapi.json too.
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
-        .layer(middleware::from_fn_with_state(api.clone(), request_context))
-        .with_state(api)
 }

@@ -1,9 +1,6 @@
 //! `/sales`: what everybody sees, and what an administrator changes.
 
-use std::convert::Infallible;
-
-use axum::extract::{FromRequestParts, Path, Query, State};
-use axum::http::request::Parts;
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -12,6 +9,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::Administrator;
+use super::etag::IfNoneMatch;
 use super::idempotency::IdempotencyKey;
 use super::json::Json;
 use super::problem::{Problem, ProblemBody};
@@ -53,6 +51,13 @@ pub struct UpdateSale {
     end_date: Option<DateTime<Utc>>,
 }
 
+/// A sale to be ended.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndSale {
+    flash_sale_id: Uuid,
+}
+
 /// The sales: what is offered, when, and how much is left.
 #[utoipa::path(get, path = "/sales", tag = "sales", params(SalesQuery), responses(
     (status = 200, body = SalesView, description = "with ETag; If-None-Match is answered 304"),
@@ -62,7 +67,7 @@ pub struct UpdateSale {
 pub async fn list_sales(
     State(api): State<Api>,
     Query(query): Query<SalesQuery>,
-    IfNoneMatch(known): IfNoneMatch,
+    known: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let board = api.board.current();
     if !api.board.is_ready() {
@@ -75,7 +80,7 @@ pub async fn list_sales(
             render(board.sales_of(product_id), api.board.database_now())
         }
     };
-    Ok(cached(known.as_ref(), body, etag))
+    Ok(cached(&known, body, etag))
 }
 
 /// One sale.
@@ -90,7 +95,7 @@ pub async fn find_sale(State(api): State<Api>, Path(flash_sale_id): Path<String>
     let board = api.board.current();
     let id = Uuid::parse_str(&flash_sale_id).ok();
     let sale = board.sales.iter().find(|sale| Some(sale.flash_sale_id) == id);
-    let sale = sale.ok_or_else(|| Problem::not_found("sale_not_found", "Sale not found"))?;
+    let sale = sale.ok_or_else(Problem::sale_not_found)?;
     Ok(axum::Json(SaleView::at(sale, api.board.database_now())).into_response())
 }
 
@@ -147,6 +152,26 @@ pub async fn update_sale(
     Ok(axum::Json(SaleView::at(&sale, api.board.database_now())))
 }
 
+/// Ends a running sale now, by the database's clock. Orders accepted before still settle.
+#[utoipa::path(post, path = "/sales/end", tag = "sales", request_body = EndSale,
+    params(("Idempotency-Key" = Option<String>, Header, description = "the first answer to this key is given again")),
+    security(("bearer" = []), ("cookie" = [])), responses(
+    (status = 200, body = SaleView),
+    (status = 400, body = ProblemBody),
+    (status = 401, body = ProblemBody),
+    (status = 403, body = ProblemBody),
+    (status = 404, body = ProblemBody, description = "sale_not_found"),
+    (status = 409, body = ProblemBody, description = "sale_not_active"),
+))]
+pub async fn end_sale(
+    State(api): State<Api>,
+    _administrator: Administrator,
+    Json(body): Json<EndSale>,
+) -> Result<axum::Json<SaleView>, Problem> {
+    let sale = api.desk.end_sale(body.flash_sale_id).await?;
+    Ok(axum::Json(SaleView::at(&sale, api.board.database_now())))
+}
+
 impl CreateSale {
     fn into_new_sale(self, (flash_sale_id, product_id): (Uuid, Uuid)) -> Result<NewSale, Problem> {
         let product = match (self.product_id, self.name, self.price_in_cents) {
@@ -195,21 +220,8 @@ pub fn parse_id(field: &'static str, text: &str) -> Result<Uuid, Problem> {
     Uuid::parse_str(text).map_err(|_| Problem::invalid_request(format!("{field}: must be a UUID")))
 }
 
-/// The entity tags that the caller knows.
-pub struct IfNoneMatch(Option<HeaderValue>);
-
-impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(parts.headers.get(header::IF_NONE_MATCH).cloned()))
-    }
-}
-
-fn cached(known: Option<&HeaderValue>, body: Bytes, etag: EntityTag) -> Response {
-    let is_known = |tag: &[u8]| tag.trim_ascii() == etag || tag.trim_ascii() == b"*";
-    let is_fresh = known.is_some_and(|known| known.as_bytes().split(|byte| *byte == b',').any(is_known));
-    let mut response = if is_fresh {
+fn cached(known: &IfNoneMatch, body: Bytes, etag: EntityTag) -> Response {
+    let mut response = if known.knows(&etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let mut response = Response::new(body.into());

@@ -10,9 +10,11 @@ use crate::app::idempotency::IdempotencyKeys;
 use crate::app::manage_sales::SaleDesk;
 use crate::app::outcomes::Outcomes;
 use crate::app::passwords::Passwords;
+use crate::app::pictures::Pictures;
 use crate::app::place_order::Purchases;
 use crate::app::sale_board::SaleBoard;
 use crate::app::sessions::Sessions;
+use crate::app::watch_sales::SaleWatch;
 use crate::db::Database;
 
 /// The use cases of an API process, behind one pointer: every request clones it.
@@ -43,6 +45,8 @@ pub struct ApiParts {
     pub sessions: Arc<Sessions>,
     pub passwords: Passwords,
     pub desk: SaleDesk,
+    pub watch: SaleWatch,
+    pub pictures: Pictures,
     pub keys: Arc<IdempotencyKeys>,
     pub limits: Arc<Limits>,
     pub metrics: PrometheusHandle,

@@ -3,19 +3,21 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::auth::{Caller, SESSION_COOKIE};
+use super::auth::{self, Caller, SESSION_COOKIE};
 use super::json::Json;
 use super::problem::{Problem, ProblemBody};
 use super::state::Api;
 use crate::app::authenticate::{self, CreateUserError};
-use crate::app::sessions::SESSION_TIME;
+use crate::app::sessions::{SESSION_TIME, Session};
+use crate::db::SessionUser;
 use crate::domain::{Email, Password};
 
 /// An e-mail address and a password.
@@ -43,6 +45,23 @@ pub struct TokenView {
     /// Seconds.
     expires_in: u64,
     user_id: Uuid,
+}
+
+/// The session of the caller.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct SessionView {
+    /// Null when nobody is signed in.
+    #[schema(required)]
+    user: Option<SessionUserView>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct SessionUserView {
+    user_id: Uuid,
+    email: String,
+    is_administrator: bool,
+    /// When the session ends by itself.
+    expires_at: DateTime<Utc>,
 }
 
 /// Registers a user.
@@ -102,6 +121,23 @@ pub async fn authenticate(
     Ok((jar.add(cookie), axum::Json(view)).into_response())
 }
 
+/// Who is calling: the user of the session, or nobody. A session that ended, expired or never was is nobody, not an error.
+#[utoipa::path(get, path = "/users/session", tag = "users", security((), ("bearer" = []), ("cookie" = [])), responses(
+    (status = 200, body = SessionView),
+    (status = 503, body = ProblemBody),
+))]
+pub async fn find_session(
+    State(api): State<Api>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<axum::Json<SessionView>, Problem> {
+    let Ok(session) = auth::session(&method, &headers, &api) else {
+        return Ok(axum::Json(SessionView { user: None }));
+    };
+    let user = authenticate::find_session(&api.database, &session).await?;
+    Ok(axum::Json(SessionView { user: user.map(|user| SessionUserView::of(user, &session)) }))
+}
+
 /// Ends the caller's session: its token no longer works.
 #[utoipa::path(delete, path = "/users/session", tag = "users", security(("bearer" = []), ("cookie" = [])), responses(
     (status = 204),
@@ -117,6 +153,17 @@ pub async fn end_session(
     api.sessions.note_ended(session.session_id);
     let removed = jar.remove(Cookie::build(SESSION_COOKIE).path("/").build());
     Ok((StatusCode::NO_CONTENT, removed))
+}
+
+impl SessionUserView {
+    fn of(user: SessionUser, session: &Session) -> Self {
+        Self {
+            user_id: session.user_id,
+            email: user.email,
+            is_administrator: user.is_administrator,
+            expires_at: session.expires_at,
+        }
+    }
 }
 
 /// Whether the browser reached us (or the proxy in front of us) by https.

@@ -149,6 +149,10 @@ async fn dev_sells_stops_cleanly_and_finds_its_data_again() {
 async fn dev_killed_does_not_hinder_the_next() {
     let mut dev = Dev::start(&[]);
     dev.wait_until_ready().await;
+    let list = dev.http.get("/sales").send().await.expect(200).value();
+    let demo = format!("/products/{}/picture", list["sales"][0]["product_id"].as_str().expect("a demo sale"));
+    let picture = dev.http.get(&demo).send().await.expect(200).text();
+    assert!(picture.contains("hand-blown glass"), "the demo product has a picture of its own: {picture}");
     dev.process.kill();
     dev.process.start_again();
     dev.wait_until_ready().await;

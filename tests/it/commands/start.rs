@@ -143,6 +143,16 @@ async fn database_that_is_not_migrated_is_said_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openapi_needs_nothing() {
+    let output = run(&["openapi"], &[]).await;
+    assert!(output.status.success(), "{output:?}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON and nothing else");
+    assert!(document["paths"]["/sales"]["get"].is_object());
+    let status = &document["components"]["schemas"]["SaleStatus"]["enum"];
+    assert_eq!(*status, serde_json::json!(["upcoming", "active", "ended"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_that_do_not_exist_are_refused() {
     for arguments in [&["fly"][..], &["api", "--fast"], &["sale"], &["admin"]] {
         let output = run(arguments, &[]).await;
@@ -152,7 +162,7 @@ async fn commands_that_do_not_exist_are_refused() {
     let help = run(&["help"], &[]).await;
     assert!(help.status.success());
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
-    for command in ["dev", "api", "worker", "migrate", "reconcile", "admin", "sale", "doctor"] {
+    for command in ["dev", "api", "worker", "migrate", "reconcile", "admin", "sale", "openapi", "doctor"] {
         assert!(text.contains(command), "help names {command}: {text}");
     }
 }

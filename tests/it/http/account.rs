@@ -168,6 +168,41 @@ async fn logout_outlives_a_restart_of_the_api() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn session_says_who_is_calling_and_nobody_is_no_error() {
+    let stack = Stack::start().await;
+    let email = email();
+    let user = sign_up(stack.http(), &email).await.expect(201).value();
+    let reply = sign_in(stack.http(), &email, PASSWORD).await.expect(200);
+    let (cookie, token) = (cookie_of(&reply), reply.value()["token"].as_str().unwrap().to_owned());
+    let who = async |name: &str, value: &str| {
+        stack.http().get("/users/session").header(name, value).send().await.expect(200).value()["user"].clone()
+    };
+    let bearer = format!("Bearer {token}");
+    let seen = who("authorization", &bearer).await;
+    assert_eq!((&seen["user_id"], &seen["email"]), (&user["user_id"], &json!(email)), "{seen}");
+    assert_eq!(seen["is_administrator"], false);
+    let expires_at: chrono::DateTime<chrono::Utc> = seen["expires_at"].as_str().unwrap().parse().unwrap();
+    assert!(expires_at > chrono::Utc::now(), "{seen}");
+    assert_eq!(who("cookie", &cookie).await, seen, "by cookie as by token");
+
+    assert_eq!(stack.http().get("/users/session").send().await.expect(200).value(), json!({ "user": null }));
+    for (name, value) in
+        [("authorization", "Bearer x"), ("authorization", "Basic x"), ("cookie", "flashsale_session=x")]
+    {
+        assert_eq!(who(name, value).await, Value::Null, "{name}: {value}");
+    }
+    let administrator = stack.administrator().await;
+    assert_eq!(who("authorization", &format!("Bearer {}", administrator.token)).await["is_administrator"], true);
+    let disable = "update flashsale.users set disabled_at = now() where email = $1";
+    stack.database().await.execute(disable, &[&email]).await.unwrap();
+    assert_eq!(who("authorization", &bearer).await, Value::Null, "a disabled user is nobody");
+    let enable = "update flashsale.users set disabled_at = null where email = $1";
+    stack.database().await.execute(enable, &[&email]).await.unwrap();
+    stack.http().delete("/users/session").bearer(&token).send().await.expect(204);
+    assert_eq!(who("authorization", &bearer).await, Value::Null, "nor is there one after the end of a session");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cookie_reads_anywhere_and_writes_only_from_our_own_page() {
     let stack = Stack::start().await;
     let sale = stack.sale(5).await;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::harness::{Connection, Reply, Stack, User};
 
-const ROUTES: [&str; 5] = ["/orders", "/users", "/users/authenticate", "/sales", "/sales/update"];
+const ROUTES: [&str; 6] = ["/orders", "/users", "/users/authenticate", "/sales", "/sales/update", "/sales/end"];
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 async fn post(stack: &Stack, user: &User, path: &str, kind: &str, body: impl Into<Vec<u8>>) -> Reply {

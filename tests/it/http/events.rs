@@ -80,6 +80,44 @@ async fn outcome_is_told_to_its_user_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_stream_tells_the_stock_and_ones_own_outcomes() {
+    let stack = Stack::with(Parts { apis: 2, ..Parts::default() }).await;
+    let sale = stack.sale(5).await;
+    let users = stack.users(2).await;
+    let http = stack.apis[1].http;
+    http.get("/sales/events?orders=true").send().await.problem(401, "unauthorized");
+    http.get("/sales/events?orders=maybe").send().await.problem(400, "invalid_request");
+    let mut own = Stream::open(http.address, &http.get("/sales/events?orders=true").bearer(&users[0].token)).await;
+    let mut plain = Stream::open(http.address, &http.get("/sales/events?orders=false")).await;
+    let id = sale.flash_sale_id.to_string();
+    own.wait_for(&["event: sales", &id, "\"remaining_stock\":5"]).await;
+    let body = json!({ "product_id": sale.product_id });
+    let mut orders = Vec::new();
+    for user in &users {
+        let order = stack.http().post("/orders").bearer(&user.token).json(&body).send().await.expect(200).value();
+        orders.push(order["order_id"].as_str().unwrap().to_owned());
+    }
+    own.wait_for(&["event: order", &orders[0], "success"]).await;
+    for stream in [&mut own, &mut plain] {
+        stream.wait_for(&["event: sales", &id, "\"remaining_stock\":3"]).await;
+    }
+    assert!(!own.text.contains(&orders[1]), "a stranger's order: {}", own.text);
+    assert!(!plain.text.contains("event: order"), "orders without being asked for: {}", plain.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stream_with_orders_ends_when_outcomes_may_have_been_missed() {
+    let mut stack = Stack::start().await;
+    let user = stack.user().await;
+    let http = stack.http();
+    let mut stream = Stream::open(http.address, &http.get("/sales/events?orders=true").bearer(&user.token)).await;
+    stack.postgres.stop_immediately();
+    stack.postgres.start_again();
+    let ended = async { while stream.connection.read_chunk().await.is_ok_and(|chunk| !chunk.is_empty()) {} };
+    tokio::time::timeout(TOLD_WITHIN * 2, ended).await.expect("the stream ends after an outage of the database");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn open_stream_does_not_hold_up_the_stop() {
     let mut stack = Stack::start().await;
     let http = stack.http();
@@ -88,4 +126,26 @@ async fn open_stream_does_not_hold_up_the_stop() {
     let status = stack.apis[0].process.wait_for_exit(Duration::from_secs(5)).await;
     assert!(status.success(), "{status}");
     while stream.connection.read_chunk().await.is_ok_and(|chunk| !chunk.is_empty()) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_begins_with_the_time_of_now_however_old_the_last_change_is() {
+    let stack = Stack::start().await;
+    let sale = stack.sale(5).await;
+    let http = stack.http();
+    let board_time = async || {
+        let time = http.get("/sales").send().await.expect(200).value()["server_time"].as_str().unwrap().to_owned();
+        time.parse::<chrono::DateTime<chrono::Utc>>().unwrap()
+    };
+    let changed_at = board_time().await;
+    crate::harness::eventually("the last change is a while ago", TOLD_WITHIN, async || {
+        let now = board_time().await;
+        if now - changed_at > chrono::TimeDelta::seconds(2) { Ok(()) } else { Err(now) }
+    })
+    .await;
+    let mut stream = Stream::open(http.address, &http.get("/sales/events")).await;
+    stream.wait_for(&[&sale.flash_sale_id.to_string()]).await;
+    let said = stream.text.split_once("\"server_time\":\"").unwrap().1.split_once('"').unwrap().0;
+    let age = board_time().await - said.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    assert!(age < chrono::TimeDelta::seconds(1), "the stream began with a time of {age} ago");
 }

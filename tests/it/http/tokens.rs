@@ -77,6 +77,9 @@ async fn forged_expired_and_foreign_tokens_are_refused() {
             stack.http().post("/sales").json(&json!({})),
             stack.http().delete("/users/session"),
             stack.http().get("/orders/events"),
+            stack.http().get("/orders/history"),
+            stack.http().get("/sales/events?orders=true"),
+            stack.http().post("/sales/end").json(&json!({})),
         ];
         for request in routes {
             let reply = request.clone().bearer(token).send().await;
