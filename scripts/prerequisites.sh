@@ -43,3 +43,16 @@ need_build_tools() {
   need cargo 'install Rust with rustup, see https://rustup.rs'
   need cc 'install a C compiler (Debian: apt-get install build-essential)'
 }
+
+# Installs the page's packages as web/package-lock.json names them, unless they are there.
+install_page_packages() {
+  local installed=web/node_modules/.flashsale-lock
+  if [[ -f $installed ]] && cmp -s web/package-lock.json "$installed"; then
+    return
+  fi
+  say "Installing the page's packages"
+  # Their install scripts are not needed; nothing of ours runs as root on their behalf.
+  (cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel error) ||
+    die "the page's packages could not be installed: the first time needs the network for npm."
+  cp web/package-lock.json "$installed"
+}

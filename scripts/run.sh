@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make run`: brings what is missing, builds the binary and becomes `flashsale dev`, so that ctrl-c reaches it.
+# `make run`: brings what is missing, builds the page and the binary and becomes `flashsale dev`, so that ctrl-c reaches it.
 # Needs the network only for what is not there yet.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,13 +7,12 @@ cd "$(dirname "$0")/.."
 source scripts/prerequisites.sh
 
 need_build_tools
-need node 'install Node.js 20 or newer (Debian: apt-get install nodejs)'
-need npm 'install npm (Debian: apt-get install npm)'
 
 if [[ -z ${DATABASE_URL:-} ]]; then
   scripts/embedded-postgres.sh
 fi
 
+scripts/build-page.sh
 say 'Building (the first time takes some minutes)'
 cargo build --locked -p flashsale --bin flashsale ||
   die 'the build failed, see above; the first one needs the network for the crates'

@@ -16,7 +16,7 @@ main() {
   trap 'exit 130' INT
   rm -rf "$logs"
   mkdir -p "$logs"
-  (need_build_tools && scripts/test-packages.sh) || { failed=1 && finish; }
+  (need_build_tools && scripts/test-packages.sh && scripts/build-page.sh) || { failed=1 && finish; }
 
   run_layer format one_check cargo fmt --all --check
   run_layer lint one_check cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -1,0 +1,61 @@
+/** Feeds the event stream into the caches that the page shows: sales as they are, orders as they are settled. */
+import { useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useEffect, useState } from "react";
+import { useSession } from "@/features/account/session";
+import { ordersChangedInOtherTab } from "@/features/orders/orders";
+import { presses } from "@/features/orders/presses";
+import { readServerTime, salesQuery } from "@/features/sales/sales";
+import type { Sales } from "@/lib/api/client";
+import { IsLiveContext } from "@/lib/live/isLive";
+import { followLive } from "@/lib/live/liveStream";
+
+export function LiveProvider({ children }: { children: ReactNode }) {
+  const client = useQueryClient();
+  const user = useSession();
+  const [isLive, setIsLive] = useState(false);
+  // The user is in the URL only to tell the streams of two people in one browser apart.
+  const url = user === undefined ? null : user ? `/sales/events?orders=true#${user.user_id}` : "/sales/events";
+
+  useEffect(() => {
+    if (!url) {
+      return;
+    }
+    const following = new AbortController();
+    followLive(
+      url,
+      {
+        onEvent: ({ name, data }) => {
+          if (name === "sales") {
+            readServerTime(data as Sales);
+            client.setQueryData(salesQuery.queryKey, data as Sales);
+          } else {
+            void client.invalidateQueries({ queryKey: ["orders"] });
+          }
+        },
+        onLive: (live) => {
+          setIsLive(live);
+          if (live) {
+            // Missed while it was away.
+            void client.invalidateQueries({ queryKey: ["orders"] });
+          }
+        },
+      },
+      following.signal,
+    );
+    return () => {
+      following.abort();
+      setIsLive(false);
+    };
+  }, [url, client]);
+
+  const userId = user === undefined ? undefined : (user?.user_id ?? null);
+  useEffect(() => {
+    if (userId !== undefined) {
+      presses.keepOnly(userId);
+    }
+  }, [userId]);
+
+  useEffect(() => ordersChangedInOtherTab(() => void client.invalidateQueries({ queryKey: ["orders"] })), [client]);
+
+  return <IsLiveContext.Provider value={isLive}>{children}</IsLiveContext.Provider>;
+}

@@ -1,0 +1,83 @@
+/** Who is signed in, as the server says: the session is an HttpOnly cookie that this page can neither read nor keep. */
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { api, Problem, type Schemas, unwrap } from "@/lib/api/client";
+import { patiently } from "@/lib/api/patiently";
+import { untilAnswered } from "@/lib/api/untilAnswered";
+
+export type User = Schemas["SessionUserView"];
+
+/** How often a page that stays open asks whether its session still is. */
+const CHECK_AGAIN_MS = 5 * 60_000;
+
+const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: async ({ signal }) => (await unwrap(api.GET("/users/session", { signal }))).user ?? null,
+  staleTime: 60_000,
+  // A session that has ended is noticed, too.
+  refetchInterval: (query) => untilAnswered(query) || (query.state.data ? CHECK_AGAIN_MS : false),
+});
+
+/** `undefined` until it is known, `null` when nobody is signed in. */
+export function useSession(): User | null | undefined {
+  return useQuery(sessionQuery).data;
+}
+
+/** Tells the other tabs of this browser, which share the cookie. */
+const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("flashsale session");
+
+/** What to do after signing in or out: everything that belongs to a person is asked again, here and in other tabs. */
+export function useSessionChanged(): () => Promise<void> {
+  const client = useQueryClient();
+  return async () => {
+    channel?.postMessage("changed");
+    client.removeQueries({ queryKey: ["orders"] });
+    await client.invalidateQueries({ queryKey: ["session"] });
+  };
+}
+
+/** Follows signing in and out in other tabs. */
+export function useSessionOfOtherTabs(): void {
+  const client = useQueryClient();
+  useEffect(() => {
+    const onMessage = (): void => {
+      client.removeQueries({ queryKey: ["orders"] });
+      void client.invalidateQueries({ queryKey: ["session"] });
+    };
+    channel?.addEventListener("message", onMessage);
+    return () => channel?.removeEventListener("message", onMessage);
+  }, [client]);
+}
+
+/** @throws {Problem} */
+export async function signIn(email: string, password: string): Promise<void> {
+  await patiently(() => unwrap(api.POST("/users/authenticate", { body: { email, password } })));
+}
+
+/**
+ * Registers and signs in. Who is registered already with this very password is just signed in: they may have been here
+ * before, or the answer to their first try was lost.
+ *
+ * @throws {Problem}
+ */
+export async function signUp(email: string, password: string): Promise<void> {
+  const taken = await patiently(() => unwrap(api.POST("/users", { body: { email, password } }))).then(
+    () => null,
+    (error: unknown) => {
+      if (error instanceof Problem && error.code === "email_taken") {
+        return error;
+      }
+      throw error;
+    },
+  );
+  try {
+    await signIn(email, password);
+  } catch (error) {
+    throw taken && error instanceof Problem && error.code === "invalid_credentials" ? taken : error;
+  }
+}
+
+/** @throws {Problem} */
+export async function signOut(): Promise<void> {
+  await unwrap(api.DELETE("/users/session"));
+}
