@@ -7,8 +7,8 @@ import { useTranslator } from "@/i18n";
 export function NotFoundPage() {
   const { t } = useTranslator();
   return (
-    <Page title={t("notFound.title")} width="narrow">
-      <Notice actions={<ButtonLink href="/">{t("notFound.home")}</ButtonLink>}>
+    <Page title={t("notFound.title")}>
+      <Notice className="max-w-prose" actions={<ButtonLink href="/">{t("notFound.home")}</ButtonLink>}>
         <p>{t("notFound.text")}</p>
       </Notice>
     </Page>
@@ -18,8 +18,12 @@ export function NotFoundPage() {
 export function BrokenPage() {
   const { t } = useTranslator();
   return (
-    <Page title={t("broken.title")} width="narrow">
-      <Notice tone="bad" actions={<Button onClick={() => location.reload()}>{t("broken.reload")}</Button>}>
+    <Page title={t("broken.title")}>
+      <Notice
+        tone="bad"
+        className="max-w-prose"
+        actions={<Button onClick={() => location.reload()}>{t("broken.reload")}</Button>}
+      >
         <p>{t("broken.text")}</p>
       </Notice>
     </Page>

@@ -27,17 +27,15 @@ export function SaleRow({ sale, status }: { sale: Sale; status: SaleStatus }) {
         <SoldBar sold={sale.quantity - sale.remaining_stock} quantity={sale.quantity} />
         <SaleWindow sale={sale} />
       </div>
-      <nav
-        aria-label={t("admin.list.actions", { name: sale.name })}
-        className="col-span-2 flex flex-wrap gap-x-4 lg:col-span-1 lg:justify-end"
-      >
+      <fieldset className="col-span-2 flex flex-wrap gap-x-4 lg:col-span-1 lg:justify-end">
+        <legend className="sr-only">{t("admin.list.actions", { name: sale.name })}</legend>
         <RowLink href={`/sales/${sale.flash_sale_id}`}>{t("admin.dashboard")}</RowLink>
         <RowLink href={`/sales/${sale.flash_sale_id}/edit`}>{t("admin.edit")}</RowLink>
         {status !== "upcoming" && <RowLink href={`/sales/${sale.flash_sale_id}/report`}>{t("admin.report")}</RowLink>}
         {status === "ended" && (
           <RowLink href={`/sales/new?product=${sale.product_id}`}>{t("admin.list.again")}</RowLink>
         )}
-      </nav>
+      </fieldset>
     </li>
   );
 }

@@ -43,7 +43,7 @@ describe("the button", () => {
   test.each([
     ["upcoming", 40, "Not yet on sale", /You are ready\. The button opens by itself at the start/],
     ["active", 0, "Sold out", /units come back/],
-    ["ended", 40, "Sale ended", /other drops/],
+    ["ended", 40, "Sale ended", /among your orders/],
   ] as const)("of a sale that is %s with %i left cannot be pressed and says why", async (status, left, name, hint) => {
     show(<BuyPanel sale={newSale({ remaining_stock: left })} status={status} />);
     await waitFor(() => expect(panel()).toHaveTextContent(hint));

@@ -1,5 +1,5 @@
 /** Where a shopper buys: the button before, every outcome after, each with what to do next. */
-import { type ReactNode, useEffect, useRef } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { useAnnounceChange } from "@/components/Announcer";
 import { Button, ButtonLink } from "@/components/Button";
@@ -66,9 +66,18 @@ function BuyButton({ sale, status, user, isUnknown, onPress }: BuyButtonProps) {
       </Button>
       <p className="text-muted text-sm leading-relaxed">
         {t(hintOf(status, isSoldOut, user === null))}
-        <br />
-        {t("sale.fairness")}
+        {status !== "ended" && (
+          <>
+            <br />
+            {t("sale.fairness")}
+          </>
+        )}
       </p>
+      {status === "ended" && user && (
+        <ButtonLink href="/my-orders" className="self-start">
+          {t("outcome.myOrders")}
+        </ButtonLink>
+      )}
     </div>
   );
 }
@@ -114,7 +123,7 @@ function OrderNumber({ orderId }: { orderId: string }) {
   return (
     <p className="text-sm">
       {t("outcome.orderNumber")}{" "}
-      <code data-testid="order-number" className="select-all break-all font-semibold">
+      <code data-testid="order-number" className="select-all text-[0.8125rem] font-semibold">
         {orderId}
       </code>
     </p>
@@ -136,6 +145,7 @@ function useOutcome(
   purchase: PurchaseOutcomeProps["purchase"],
 ): Outcome {
   const { t, number } = useTranslator();
+  const secondsLeft = useSecondsLeft(view.is === "waiting" ? view.waitMs : 0);
   const myOrders = <ButtonLink href="/my-orders">{t("outcome.myOrders")}</ButtonLink>;
   const otherSales = <ButtonLink href="/">{t("outcome.otherSales")}</ButtonLink>;
   const tryAgain = canTryAgain && <Button onClick={purchase.dismiss}>{t("outcome.tryAgain")}</Button>;
@@ -146,7 +156,7 @@ function useOutcome(
       return {
         tone: "busy",
         title: `outcome.${view.reason}`,
-        text: t(`outcome.${view.reason}Text`, { seconds: number(Math.max(1, Math.ceil(view.waitMs / 1000))) }),
+        text: t(`outcome.${view.reason}Text`, { seconds: number(secondsLeft) }),
       };
     case "given_up":
       return {
@@ -194,6 +204,18 @@ function useOutcome(
         return { ...outcome, tone: "bad", actions: tryAgain || otherSales };
     }
   }
+}
+
+/** Whole seconds of a wait that begins when its length is given; 1 is the last. */
+function useSecondsLeft(waitMs: number): number {
+  const [until, setUntil] = useState(0);
+  const [, tick] = useState(0);
+  useEffect(() => {
+    setUntil(performance.now() + waitMs);
+    const timer = waitMs > 0 ? setInterval(() => tick((ticks) => ticks + 1), 500) : undefined;
+    return () => clearInterval(timer);
+  }, [waitMs]);
+  return Math.max(1, Math.ceil((until - performance.now()) / 1000));
 }
 
 /** After a press the button is gone: the focus goes to what has taken its place, not to the top of the page. */

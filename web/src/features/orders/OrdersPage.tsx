@@ -17,7 +17,10 @@ export default function OrdersPage() {
   return (
     <Page title={t("orders.title")}>
       {user === null ? (
-        <Notice actions={<ButtonLink href="/sign-in?next=/my-orders">{t("layout.signIn")}</ButtonLink>}>
+        <Notice
+          className="max-w-prose"
+          actions={<ButtonLink href="/sign-in?next=/my-orders">{t("layout.signIn")}</ButtonLink>}
+        >
           <p>{t("orders.signIn")}</p>
         </Notice>
       ) : data ? (
@@ -35,7 +38,11 @@ function Orders({ orders }: { orders: readonly Order[] }) {
   const { t } = useTranslator();
   if (orders.length === 0) {
     return (
-      <Notice title={t("orders.none")} actions={<ButtonLink href="/">{t("outcome.otherSales")}</ButtonLink>}>
+      <Notice
+        className="max-w-prose"
+        title={t("orders.none")}
+        actions={<ButtonLink href="/">{t("outcome.otherSales")}</ButtonLink>}
+      >
         <p>{t("orders.noneText")}</p>
       </Notice>
     );
@@ -68,7 +75,7 @@ function OrderRow({ order }: { order: Order }) {
           <time dateTime={order.accepted_at}>{dateTime(order.accepted_at)}</time>
         </p>
         <p className="text-muted text-sm">
-          {t("outcome.orderNumber")} <code className="select-all break-all">{order.order_id}</code>
+          {t("outcome.orderNumber")} <code className="select-all text-[0.8125rem]">{order.order_id}</code>
         </p>
       </div>
     </li>

@@ -39,6 +39,8 @@ export function usePurchase(userId: string | null, sale: Pick<Sale, "product_id"
     if (userId !== null) {
       presses.start(userId, productId, () => {
         void client.invalidateQueries({ queryKey: ordersQuery.queryKey });
+        // A refusal knows better than what the page shows.
+        void client.invalidateQueries({ queryKey: ["sales"] });
         tellOtherTabs();
       });
     }

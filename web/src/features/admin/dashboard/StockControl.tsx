@@ -74,7 +74,7 @@ export function StockControl({ sale, headingId }: { sale: Sale; headingId: strin
 function Steps({ control: { wanted, sold, step } }: { control: ReturnType<typeof useQuantity> }) {
   const { t } = useTranslator();
   return (
-    <div className="flex gap-2">
+    <div className="grid grid-cols-4 gap-2">
       {STEPS.map((by) => (
         <Button
           key={by}

@@ -6,19 +6,22 @@ export function useDurationText(): (ms: number) => string {
   const { number, t } = useTranslator();
   return (ms) => {
     if (ms < 1_000) {
-      return `${number(Math.round(ms))} ms`;
+      return `${number(Math.round(ms))}\u00a0ms`;
     }
     if (ms < 60_000) {
-      return `${number(ms / 1_000, { maximumFractionDigits: 1 })} ${t("countdown.seconds")}`;
+      return `${number(ms / 1_000, { maximumFractionDigits: 1 })}\u00a0${t("countdown.seconds")}`;
     }
     const seconds = Math.round(ms / 1_000);
     const minutes = Math.floor(seconds / 60);
     const [large, small] =
       minutes < 60
-        ? [`${number(minutes)} ${t("countdown.minutes")}`, `${number(seconds % 60)} ${t("countdown.seconds")}`]
+        ? [
+            `${number(minutes)}\u00a0${t("countdown.minutes")}`,
+            `${number(seconds % 60)}\u00a0${t("countdown.seconds")}`,
+          ]
         : [
-            `${number(Math.floor(minutes / 60))} ${t("countdown.hours")}`,
-            `${number(minutes % 60)} ${t("countdown.minutes")}`,
+            `${number(Math.floor(minutes / 60))}\u00a0${t("countdown.hours")}`,
+            `${number(minutes % 60)}\u00a0${t("countdown.minutes")}`,
           ];
     return `${large} ${small}`;
   };
