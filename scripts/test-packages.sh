@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the system packages the tests need and this machine lacks: Redis, and a PostgreSQL server with pgTAP. With
-# apt as root or through sudo; nothing is started. Ends with one sentence when it cannot.
+# Installs the system packages the tests need and this machine lacks: Redis, a PostgreSQL server with pgTAP, and Chromium
+# with a font. With apt as root or through sudo; nothing is started. Ends with one sentence when it cannot.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/prerequisites.sh
@@ -15,6 +15,8 @@ main() {
     major=$(postgres_major) || major=15
     packages+=("postgresql-$major" "postgresql-$major-pgtap")
   fi
+  # Without any font a browser shows boxes.
+  has_chromium || packages+=(chromium fonts-dejavu-core)
   if ((${#packages[@]} == 0)); then
     return
   fi
@@ -31,6 +33,11 @@ has_pgtap() {
   local bin_dir
   bin_dir=$(system_postgres_bin_dir) && [[ -x $bin_dir/pg_config ]] &&
     [[ -e $("$bin_dir/pg_config" --sharedir)/extension/pgtap.control ]]
+}
+
+# The same browsers as web/tests/stack/shop.ts finds.
+has_chromium() {
+  [[ -n ${CHROMIUM_BIN:-} ]] || command -v chromium chromium-browser google-chrome >/dev/null 2>&1
 }
 
 # The major version that is here already, else the one this release of the system brings.

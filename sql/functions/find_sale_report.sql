@@ -60,7 +60,8 @@ as $$
         s.sold::bigint, c.in_progress, c.failed,
         case when s.quantity > 0 and s.sold = s.quantity
             then greatest(extract(epoch from c.last_unit_at - s.start_date) * 1000, 0)::bigint end,
-        c.settled, c.waited_ms[1], c.waited_ms[2], c.waited_ms[3], c.overtaken, c.failed_before_later_success
+        c.settled, round(c.waited_ms[1]::numeric, 3)::double precision, round(c.waited_ms[2]::numeric, 3)::double precision,
+        round(c.waited_ms[3]::numeric, 3)::double precision, c.overtaken, c.failed_before_later_success
     from sale s
     cross join counted c
 $$;

@@ -241,10 +241,11 @@ impl SaleBoard {
             Board::new(sales, database_time, now)
         };
         let board = Arc::new(board);
+        // Stored first: who is woken by the change looks at what is held.
+        self.board.store(Arc::clone(&board));
         if board.etag != self.changes.borrow().etag {
-            self.changes.send_replace(Arc::clone(&board));
+            self.changes.send_replace(board);
         }
-        self.board.store(board);
         self.refreshed_at.store(Some(Arc::new(Instant::now())));
     }
 

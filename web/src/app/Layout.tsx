@@ -32,7 +32,8 @@ function Header() {
       <div className="mx-auto flex min-h-16 max-w-6xl flex-wrap items-center justify-between gap-x-4 px-4 py-2 sm:px-6">
         <Link href="/" className="flex min-h-11 items-center gap-2.5 font-display font-semibold text-xl">
           <img src="/favicon.svg" alt="" width="28" height="28" />
-          {t("app.name")}
+          {/* The owner's header has more in it: on a phone the mark stands for the name. */}
+          <span className={user?.is_administrator ? "max-sm:sr-only" : ""}>{t("app.name")}</span>
         </Link>
         <nav aria-label={t("layout.navigation")} className="flex min-h-11 flex-wrap items-center gap-x-5">
           {user && <NavLink href="/my-orders">{t("layout.orders")}</NavLink>}

@@ -25,6 +25,8 @@ export interface Purchase {
   dismiss: () => void;
 }
 
+const SIGNED_OUT: PurchaseView = { is: "refused", reason: "signed_out" };
+
 /** @param userId who buys; null when nobody is signed in */
 export function usePurchase(userId: string | null, sale: Pick<Sale, "product_id" | "flash_sale_id">): Purchase {
   const productId = sale.product_id;
@@ -53,19 +55,23 @@ export function usePurchase(userId: string | null, sale: Pick<Sale, "product_id"
     }
   }, [start, userId, productId]);
 
-  // A session that has ended is noticed by the rest of the page too.
+  // A session that has ended is noticed by the rest of the page too, which forgets the press; its answer stays in view.
+  const [wasSignedOut, setWasSignedOut] = useState(false);
   const isSignedOut = press?.phase === "refused" && press.reason === "signed_out";
   useEffect(() => {
     if (isSignedOut) {
+      setWasSignedOut(true);
       void client.invalidateQueries({ queryKey: ["session"] });
+    } else if (userId !== null) {
+      setWasSignedOut(false);
     }
-  }, [client, isSignedOut]);
+  }, [client, isSignedOut, userId]);
 
   const order = orders.data && orderOf(orders.data, sale);
   // Orders that cannot be read must not hold up a purchase: the server knows them.
   const isKnown = userId === null || orders.isFetched || orders.failureCount > 0;
   return {
-    view: purchaseView(press, order, isKnown, dismissed),
+    view: wasSignedOut ? SIGNED_OUT : purchaseView(press, order, isKnown, dismissed),
     press: start,
     dismiss: () => {
       presses.dismiss(userId, productId);
