@@ -25,7 +25,7 @@ page: ## Build the page, unless it is built from these sources
 release: page ## Build the binary that is shipped (thin LTO, slow to build)
 	cargo build --locked --release -p flashsale --bin flashsale
 
-fmt: ## Format the Rust code and the page's
+fmt: page ## Format the Rust code and the page's
 	cargo fmt --all
 	cd web && npm run --silent fix
 

@@ -7,8 +7,7 @@ cd "$(dirname "$0")/.."
 source scripts/prerequisites.sh
 
 main() {
-  need node 'install Node.js 20.19 or newer (Debian: apt-get install nodejs)'
-  need npm 'install npm (Debian: apt-get install npm)'
+  need_node
   install_page_packages
   local sources
   sources=$(page_sources)
@@ -25,9 +24,10 @@ main() {
 page_sources() {
   (
     cd web
-    find src public ./*.json ./*.ts index.html -type f ! -name '*.test.*' -print0 | sort -z | xargs -0 sha256sum
+    find src public ./*.json ./*.ts .npmrc index.html -type f ! -name '*.test.*' -print0 |
+      LC_ALL=C sort -z | xargs -0 cksum
     node --version
-  ) | sha256sum | cut -d ' ' -f 1
+  ) | cksum
 }
 
 main

@@ -44,6 +44,16 @@ need_build_tools() {
   need cc 'install a C compiler (Debian: apt-get install build-essential)'
 }
 
+# Ends the script with one sentence when the page cannot be built here. Debian 12's own Node.js is 18.
+need_node() {
+  local advice='install Node.js 20.19 or newer, see https://nodejs.org/en/download' version major minor
+  need node "$advice"
+  need npm "$advice"
+  version=$(node --version)
+  IFS=. read -r major minor _ <<<"${version#v}"
+  ((major > 20 || (major == 20 && minor >= 19))) || die "Node.js $version is too old to build the page: $advice."
+}
+
 # Installs the page's packages as web/package-lock.json names them, unless they are there.
 install_page_packages() {
   local installed=web/node_modules/.flashsale-lock

@@ -99,6 +99,8 @@ pub const PLACING_POOL_SIZE: usize = 4;
 pub const FOLLOWING_POOL_SIZE: usize = 2;
 /// Pictures that one API process keeps in memory, in bytes.
 pub const PICTURE_CACHE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Pictures that one API process reads from the database at once; who asks for one more comes back.
+pub const PICTURE_READS_IN_FLIGHT_MAX: usize = 4;
 /// Connections of one API process for reports, so one report at a time: it reads every order of a sale.
 pub const REPORTS_POOL_SIZE: usize = 1;
 

@@ -11,6 +11,9 @@ declare
 begin
     perform flashsale.dead_letter(p_message, 'settle_failed', v_detail);
 exception when others then
+    if left(sqlstate, 2) in ('40', '53', '55', '57', '58') then
+        raise;  -- will pass: the message returns to the queue, and its order keeps its chance
+    end if;
     perform pgmq.send('purchases_dead', jsonb_build_object(
         'msg_id', p_message.msg_id, 'enqueued_at', p_message.enqueued_at, 'message', p_message.message,
         'reason', 'settle_failed', 'detail', format('%s; failing the order: %s: %s', v_detail, sqlstate, sqlerrm)

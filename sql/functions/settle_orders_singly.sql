@@ -3,17 +3,29 @@
 -- Errors of the moment (serialisation 40, resources 53, locks 55, operator 57, system 58) and errors of the program
 -- (0A, 25, 42: a function or a right that is missing, as in the middle of a deployment) are no fault of a message and are
 -- raised again: the messages return to the queue instead of all being set aside.
+-- Hazard: the rows of all sales concerned are locked first and in the order of their ids, outside the subtransactions,
+-- which would give them up with a message that failed: settlements and intakes are taken below that lock only.
 create or replace function flashsale.settle_orders_singly(p_batch_max integer)
 returns table (messages integer, succeeded integer, failed integer, duplicates integer, dead_lettered integer)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_message pgmq.message_record;
-    v_one     record;
+    v_messages constant pgmq.message_record[] := flashsale.take_messages(p_batch_max);
+    v_message  pgmq.message_record;
+    v_one      record;
 begin
     messages := 0; succeeded := 0; failed := 0; duplicates := 0; dead_lettered := 0;
-    for v_message in select * from unnest(flashsale.take_messages(p_batch_max)) loop
+    perform from flashsale.flash_sales s
+    where s.flash_sale_id in (
+        select o.flash_sale_id
+        from unnest(v_messages) m
+        join flashsale.orders o on o.order_id = case when flashsale.is_uuid(m.message ->> 'order_id')
+            then (m.message ->> 'order_id')::uuid end
+    )
+    order by s.flash_sale_id
+    for no key update;
+    for v_message in select * from unnest(v_messages) loop
         messages := messages + 1;
         begin
             select * into v_one from flashsale.settle_messages(array[v_message]);

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
-use crate::config::{PICTURE_CACHE_BYTES_MAX, intervals};
+use super::Unavailable;
+use crate::config::{PICTURE_CACHE_BYTES_MAX, PICTURE_READS_IN_FLIGHT_MAX, intervals};
 use crate::db::{Database, DbError, StoredPicture};
 use crate::domain::{ProductId, draw_picture};
 
@@ -74,6 +76,8 @@ pub struct Pictures {
     database: Database,
     /// `None` for products there are not: asking for those costs the database no more.
     cache: Cache<ProductId, Option<Arc<Picture>>>,
+    /// Who may ask the database: anybody can name products there are not, and must not take the pool from those who buy.
+    reads: Arc<Semaphore>,
 }
 
 impl Pictures {
@@ -86,16 +90,18 @@ impl Pictures {
             .max_capacity(PICTURE_CACHE_BYTES_MAX)
             .time_to_live(intervals::PICTURE_RELOAD)
             .build();
-        Self { database, cache }
+        Self { database, cache, reads: Arc::new(Semaphore::new(PICTURE_READS_IN_FLIGHT_MAX)) }
     }
 
     /// The picture of a product; `None` for a product there is not.
     ///
     /// # Errors
-    /// [`DbError`].
-    pub async fn find_picture(&self, product_id: ProductId) -> Result<Option<Arc<Picture>>, Arc<DbError>> {
+    /// [`Unavailable`].
+    pub async fn find_picture(&self, product_id: ProductId) -> Result<Option<Arc<Picture>>, Arc<Unavailable>> {
         self.cache
             .try_get_with(product_id, async {
+                let read = self.reads.try_acquire();
+                let _read = read.map_err(|_| Unavailable::Overloaded("too many pictures are being read"))?;
                 let found = self.database.find_picture(product_id).await?;
                 Ok(found.map(|stored| Arc::new(stored.map_or_else(|| drawn(product_id), Picture::from))))
             })

@@ -3,7 +3,7 @@
 //! questions whose answers cannot have changed.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -145,6 +145,8 @@ pub struct SaleBoard {
     clock: ArcSwap<(DateTime<Utc>, Instant)>,
     latches: ArcSwap<HashMap<SaleId, Arc<Latch>>>,
     changes: watch::Sender<Arc<Board>>,
+    /// Held by who replaces the board: what is newer is decided against what is held.
+    replacing: Mutex<()>,
     refreshed_at: ArcSwapOption<Instant>,
 }
 
@@ -158,6 +160,7 @@ impl Default for SaleBoard {
             clock: ArcSwap::from_pointee((now, Instant::now())),
             latches: ArcSwap::default(),
             changes,
+            replacing: Mutex::default(),
             refreshed_at: ArcSwapOption::empty(),
         }
     }
@@ -231,6 +234,7 @@ impl SaleBoard {
     /// Replaces the sales by what the database held at `database_time`, unless what is held is newer, and renders
     /// them as of now.
     pub fn set_sales(&self, mut sales: Vec<SaleSnapshot>, database_time: DateTime<Utc>) {
+        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.database_now();
         let held = self.board.load_full();
         let is_older = database_time < held.database_time && held.database_time - now < AHEAD_MAX;
@@ -251,6 +255,7 @@ impl SaleBoard {
 
     /// Takes over units sold from notifications, without waiting for the next reading.
     pub fn set_sold(&self, sold: &HashMap<SaleId, i32>) {
+        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let held = self.board.load_full();
         let is_news = |s: &SaleSnapshot| sold.get(&s.flash_sale_id).is_some_and(|sold| *sold > s.sold);
         if held.sales.iter().any(is_news) {

@@ -37,6 +37,7 @@ pub struct EventsQuery {
         (status = 200, content_type = "text/event-stream", body = String),
         (status = 400, body = ProblemBody),
         (status = 401, body = ProblemBody, description = "with orders=true"),
+        (status = 503, body = ProblemBody, description = "the sales have not been read yet"),
     ))]
 pub async fn follow_sales(
     State(api): State<Api>,
@@ -44,6 +45,9 @@ pub async fn follow_sales(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    if !api.board.is_ready() {
+        return Err(Problem::unavailable());
+    }
     if !query.orders {
         return Ok(until_stopped(&api, sales(&api)));
     }

@@ -2,6 +2,7 @@
 
 mod activity;
 mod auth;
+mod body;
 mod calendar;
 mod etag;
 mod events;

@@ -1,11 +1,16 @@
 //! The page: the files that web/ is built into, served from the binary's own bytes. Their names carry a hash of their
 //! content, so a browser keeps them for ever; only the document itself is asked for again.
 
+use std::borrow::Cow;
+
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use super::body::in_pieces;
+use super::etag::IfNoneMatch;
 use super::problem::Problem;
 
 /// What `npm run build` left in web/dist when the binary was built; each file has its compressed forms beside it.
@@ -28,30 +33,36 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 ///
 /// # Errors
 /// 404, as the page's own screen for a browser that navigates; 405.
-pub async fn serve(request: Request) -> Result<Response, Problem> {
+pub async fn serve(known: IfNoneMatch, request: Request) -> Result<Response, Problem> {
     let path = request.uri().path();
     let file = path.trim_start_matches('/');
     let is_screen = path == "/" || SCREENS.iter().any(|screen| is_under(path, screen));
     let status = if is_screen { StatusCode::OK } else { StatusCode::NOT_FOUND };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Err(Problem::of_status(if is_screen { StatusCode::METHOD_NOT_ALLOWED } else { status }));
+        return if is_screen { Ok(only_read()) } else { Err(Problem::of_status(status)) };
     }
     if !is_screen && file != DOCUMENT && Files::get(file).is_some() {
-        return Ok(send(file, StatusCode::OK, request.headers()));
+        return Ok(send(file, StatusCode::OK, request.headers(), &known));
     }
     if is_screen || accepts(request.headers(), &header::ACCEPT, "text/html") {
-        return Ok(document(status, request.headers()));
+        return Ok(document(status, request.headers(), &known));
     }
     Err(Problem::of_status(StatusCode::NOT_FOUND))
+}
+
+fn only_read() -> Response {
+    let mut response = Problem::of_status(StatusCode::METHOD_NOT_ALLOWED).into_response();
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
 }
 
 fn is_under(path: &str, screen: &str) -> bool {
     path.strip_prefix(screen).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn document(status: StatusCode, headers: &HeaderMap) -> Response {
+fn document(status: StatusCode, headers: &HeaderMap, known: &IfNoneMatch) -> Response {
     let mut response = if Files::get(DOCUMENT).is_some() {
-        send(DOCUMENT, status, headers)
+        send(DOCUMENT, status, headers, known)
     } else {
         (status, "The page was not built into this binary: run `make build`. The API is at /docs/.\n").into_response()
     };
@@ -63,13 +74,17 @@ fn document(status: StatusCode, headers: &HeaderMap) -> Response {
 }
 
 /// Sends a file in the smallest form that the browser takes; 304 when it has this one.
-fn send(name: &str, status: StatusCode, headers: &HeaderMap) -> Response {
+fn send(name: &str, status: StatusCode, headers: &HeaderMap, known: &IfNoneMatch) -> Response {
     let (encoding, file) = smallest(name, headers);
     let Some(file) = file else { return Problem::of_status(StatusCode::NOT_FOUND).into_response() };
     let etag = etag(&file, encoding);
-    let is_known = status == StatusCode::OK && headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == etag);
-    let mut response =
-        if is_known { StatusCode::NOT_MODIFIED.into_response() } else { (status, file.data).into_response() };
+    let mut response = if status == StatusCode::OK && known.knows(etag.as_bytes()) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let mut response = in_pieces(bytes_of(file));
+        *response.status_mut() = status;
+        response
+    };
     let is_hashed = name.starts_with("assets/");
     let cache = if is_hashed { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers = response.headers_mut();
@@ -81,6 +96,13 @@ fn send(name: &str, status: StatusCode, headers: &HeaderMap) -> Response {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     response
+}
+
+fn bytes_of(file: EmbeddedFile) -> Bytes {
+    match file.data {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    }
 }
 
 fn smallest(name: &str, headers: &HeaderMap) -> (Option<&'static str>, Option<EmbeddedFile>) {

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
 use super::auth::Administrator;
+use super::body::in_pieces;
 use super::etag::IfNoneMatch;
 use super::json::read_body_of;
 use super::problem::{Problem, ProblemBody};
@@ -38,7 +39,7 @@ pub async fn find_picture(
     let mut response = if known.knows(&picture.etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Response::new(picture.bytes.clone().into())
+        in_pieces(picture.bytes.clone())
     };
     response.headers_mut().extend(headers(&picture));
     Ok(response)

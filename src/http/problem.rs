@@ -173,12 +173,18 @@ impl From<&DbError> for Problem {
     }
 }
 
-impl From<Unavailable> for Problem {
-    fn from(error: Unavailable) -> Self {
+impl From<&Unavailable> for Problem {
+    fn from(error: &Unavailable) -> Self {
         match error {
             Unavailable::Database(error) => error.into(),
             Unavailable::Overloaded(_) => Self::unavailable(),
         }
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(error: Unavailable) -> Self {
+        Self::from(&error)
     }
 }
 

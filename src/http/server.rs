@@ -83,7 +83,7 @@ fn connection(
         .header_read_timeout(deadlines::HEADER_READ)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        // Answers are small: copying one behind its head is cheaper than a vectored write.
+        // Answers are small (or come in pieces, see `body`): copying one behind its head is cheaper than a vectored write.
         .writev(false)
         .serve_connection(TokioIo::new(stream), service);
     let watched = graceful.watch(connection);

@@ -32,6 +32,11 @@ function newQueryClient(): QueryClient {
       queries: {
         retry: (failures, error) =>
           failures < RETRIES_MAX && (!(error instanceof Problem) || error.status === 0 || error.status >= 500),
+        // As the server asks, and not everybody in the same moment.
+        retryDelay: (failures, error) => {
+          const askedMs = error instanceof Problem ? (error.retryAfterMs ?? 0) : 0;
+          return Math.max(askedMs, 1000 * 2 ** failures) * (1 + Math.random() * 0.5);
+        },
         staleTime: 5_000,
       },
     },

@@ -288,12 +288,30 @@ async function buyAround(shop: Shop, shopper: Caller): Promise<void> {
 const asOwner = (shop: Shop, options: VisitOptions): VisitOptions => ({ ...options, as: shop.owner });
 
 /** A sale that people are at: some buy, some twice, some too late. */
-async function busySale(shop: Shop): Promise<Sale> {
-  const sale = await newDrop(shop, 8);
-  const people = await Promise.all(Array.from({ length: 12 }, () => shop.newShopper()));
-  for (const person of people) {
-    await person.post("/orders", { product_id: sale.product_id }, { prefer: "wait=5" });
-    await person.post("/orders", { product_id: sale.product_id });
+/** People a second who come new, for a picture of a sale that ran for a while. */
+const ARRIVALS = [7, 5, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1];
+
+/** Twelve people want eight; with `isLively`, thirty want twenty-five over a quarter of a minute, and press again and again. */
+async function busySale(shop: Shop, isLively = false): Promise<Sale> {
+  const sale = await newDrop(shop, isLively ? 25 : 8);
+  const people = await Promise.all(Array.from({ length: isLively ? 30 : 12 }, () => shop.newShopper()));
+  const press = (person: (typeof people)[number]) =>
+    person.post("/orders", { product_id: sale.product_id }, { prefer: "wait=5" });
+  if (!isLively) {
+    for (const person of people) {
+      await press(person);
+      await press(person);
+    }
+    return sale;
+  }
+  let arrived = 0;
+  for (const arrivals of ARRIVALS) {
+    const nextSecond = new Promise((resolve) => setTimeout(resolve, 1000));
+    const isBack = (place: number): boolean => place < arrived && (place + arrived) % 3 === 0;
+    arrived += arrivals;
+    const present = people.slice(0, arrived);
+    await Promise.all(present.filter((_, place) => place >= arrived - arrivals || isBack(place)).map(press));
+    await nextSecond;
   }
   return sale;
 }
@@ -331,7 +349,7 @@ const OWNER: Screen[] = [
   {
     name: "owner-dashboard",
     show: async (shop, options) => {
-      const sale = await busySale(shop);
+      const sale = await busySale(shop, shop.name === "screenshots");
       const page = await at(shop, asOwner(shop, options), `/admin/sales/${sale.flash_sale_id}`, "Change the stock");
       await main(page).getByText("The last three minutes").waitFor();
       return page;
@@ -350,7 +368,7 @@ const OWNER: Screen[] = [
   {
     name: "owner-report",
     show: async (shop, options) => {
-      const sale = await busySale(shop);
+      const sale = await busySale(shop, shop.name === "screenshots");
       await shop.owner.endSale(sale);
       return at(shop, asOwner(shop, options), `/admin/sales/${sale.flash_sale_id}/report`, "The books balance");
     },

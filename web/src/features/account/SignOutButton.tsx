@@ -11,18 +11,27 @@ export function SignOutButton({ email }: { email: string }) {
   const [, navigate] = useLocation();
   const ending = useMutation({
     mutationFn: signOut,
-    onSuccess: () => navigate("/"),
-    onSettled: sessionChanged,
+    onSuccess: async () => {
+      navigate("/");
+      await sessionChanged();
+    },
   });
   return (
-    <Button
-      kind="quiet"
-      className="font-medium"
-      isOff={ending.isPending}
-      onClick={() => ending.mutate()}
-      title={t("layout.signedInAs", { email })}
-    >
-      {t("layout.signOut")}
-    </Button>
+    <>
+      <Button
+        kind="quiet"
+        className="font-medium"
+        isOff={ending.isPending}
+        onClick={() => ending.mutate()}
+        title={t("layout.signedInAs", { email })}
+      >
+        {t("layout.signOut")}
+      </Button>
+      {ending.isError && (
+        <p role="alert" className="text-danger text-sm">
+          {t("layout.stillSignedIn")}
+        </p>
+      )}
+    </>
   );
 }

@@ -1,5 +1,5 @@
 /** Who is signed in, as the server says: the session is an HttpOnly cookie that this page can neither read nor keep. */
-import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { api, Problem, type Schemas, unwrap } from "@/lib/api/client";
 import { patiently } from "@/lib/api/patiently";
@@ -26,12 +26,28 @@ export function useSession(): User | null | undefined {
 /** Tells the other tabs of this browser, which share the cookie. */
 const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("flashsale session");
 
+/** Told at once when somebody signs in or out, here or in another tab: before it is known who it is. */
+const leavers = new Set<() => void>();
+
+/** Calls back at every change of the session; returns how to stop. */
+export function onSessionChange(callback: () => void): () => void {
+  leavers.add(callback);
+  return () => leavers.delete(callback);
+}
+
+function forgetPerson(client: QueryClient): void {
+  for (const callback of leavers) {
+    callback();
+  }
+  client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "sales" && queryKey[0] !== "session" });
+}
+
 /** What to do after signing in or out: everything that belongs to a person is asked again, here and in other tabs. */
 export function useSessionChanged(): () => Promise<void> {
   const client = useQueryClient();
   return async () => {
     channel?.postMessage("changed");
-    client.removeQueries({ queryKey: ["orders"] });
+    forgetPerson(client);
     await client.invalidateQueries({ queryKey: ["session"] });
   };
 }
@@ -41,7 +57,7 @@ export function useSessionOfOtherTabs(): void {
   const client = useQueryClient();
   useEffect(() => {
     const onMessage = (): void => {
-      client.removeQueries({ queryKey: ["orders"] });
+      forgetPerson(client);
       void client.invalidateQueries({ queryKey: ["session"] });
     };
     channel?.addEventListener("message", onMessage);
@@ -79,5 +95,10 @@ export async function signUp(email: string, password: string): Promise<void> {
 
 /** @throws {Problem} */
 export async function signOut(): Promise<void> {
-  await unwrap(api.DELETE("/users/session"));
+  await patiently(() => unwrap(api.DELETE("/users/session"))).catch((error: unknown) => {
+    // A session that is over already is what was asked for.
+    if (!(error instanceof Problem) || error.status !== 401) {
+      throw error;
+    }
+  });
 }

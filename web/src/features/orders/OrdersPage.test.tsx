@@ -10,7 +10,7 @@ beforeEach(() => {
   shop = new Shop();
 });
 
-test("every order has its outcome, number, price and the way to its sale", async () => {
+test("every order has its outcome, number and the way to its sale", async () => {
   const orders = [
     newOrder({ order_id: "4", status: "in_progress", settled_at: null }),
     newOrder({ order_id: "3", status: "success" }),
@@ -27,7 +27,6 @@ test("every order has its outcome, number, price and the way to its sale", async
     "Could not be completed, not charged",
   ]);
   const [, bought] = rows as [HTMLElement, HTMLElement];
-  expect(bought).toHaveTextContent("€129.00");
   expect(bought).toHaveTextContent("Order number 3");
   expect(within(bought).getByRole("link")).toHaveAttribute("href", `/sale/${newOrder().flash_sale_id}`);
 });

@@ -57,19 +57,16 @@ function Orders({ orders }: { orders: readonly Order[] }) {
 }
 
 function OrderRow({ order }: { order: Order }) {
-  const { t, price, dateTime } = useTranslator();
+  const { t, dateTime } = useTranslator();
   return (
     <li className="grid grid-cols-[4rem_1fr] gap-4 rounded-card border border-line bg-card p-4 shadow-card sm:grid-cols-[5rem_1fr]">
       <Picture productId={order.product_id} isFaded={order.status === "failed"} />
       <div className="flex min-w-0 flex-col gap-1">
-        <div className="flex flex-wrap items-baseline justify-between gap-x-4">
-          <h2 className="font-display font-semibold text-xl">
-            <Link href={`/sale/${order.flash_sale_id}`} className="underline-offset-4 hover:underline">
-              {order.name}
-            </Link>
-          </h2>
-          <p className="tabular font-semibold">{price(order.price_in_cents)}</p>
-        </div>
+        <h2 className="font-display font-semibold text-xl">
+          <Link href={`/sale/${order.flash_sale_id}`} className="underline-offset-4 hover:underline">
+            {order.name}
+          </Link>
+        </h2>
         <OrderStatus order={order} />
         <p className="text-muted text-sm">
           <time dateTime={order.accepted_at}>{dateTime(order.accepted_at)}</time>

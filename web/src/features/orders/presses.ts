@@ -2,7 +2,7 @@
  * The presses of this tab, above the screens: who looks at another screen meanwhile loses nothing, and finds the answer on
  * coming back. A reload ends them; their keys are kept (pendingPurchase.ts), so they go on after it.
  */
-import { beginPurchase, endPurchase } from "./pendingPurchase";
+import { beginPurchase, endPurchase, giveUpPurchase } from "./pendingPurchase";
 import { buy, type PurchaseState } from "./purchase";
 
 interface Press {
@@ -40,6 +40,8 @@ export class Presses {
       if (state.phase === "accepted" || state.phase === "refused") {
         endPurchase(userId, productId);
         onAnswer();
+      } else if (state.phase === "given_up") {
+        giveUpPurchase(userId, productId);
       }
       this.tell();
     };
@@ -55,6 +57,17 @@ export class Presses {
       press.state = null;
       this.tell();
     }
+  }
+
+  /** Stops and forgets every press and its key: who signs in next has to press again. */
+  endAll(): void {
+    for (const [id, press] of this.presses) {
+      press.underWay?.abort();
+      const [userId = "", productId = ""] = id.split(" ");
+      endPurchase(userId, productId);
+    }
+    this.presses.clear();
+    this.tell();
   }
 
   /** Stops and forgets the presses of everybody else: another person has signed in, or nobody is. */

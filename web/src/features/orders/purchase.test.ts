@@ -158,7 +158,7 @@ describe("a pause in the browser", () => {
   test("ends after its time", async () => {
     vi.useFakeTimers();
     const ended = vi.fn();
-    void browserWorld.pause(5_000, new AbortController().signal).then(ended);
+    void browserWorld.pause(5_000, new AbortController().signal, true).then(ended);
     await vi.advanceTimersByTimeAsync(4_999);
     expect(ended).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(1);
@@ -167,16 +167,27 @@ describe("a pause in the browser", () => {
 
   test("ends at once when the browser is back online, and leaves no timer", async () => {
     vi.useFakeTimers();
-    const pause = browserWorld.pause(60_000, new AbortController().signal);
+    const pause = browserWorld.pause(60_000, new AbortController().signal, true);
     window.dispatchEvent(new Event("online"));
     await pause;
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test("that the server asked for is kept although the browser comes back online", async () => {
+    vi.useFakeTimers();
+    const ended = vi.fn();
+    void browserWorld.pause(5_000, new AbortController().signal, false).then(ended);
+    window.dispatchEvent(new Event("online"));
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(ended).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(ended).toHaveBeenCalled();
+  });
+
   test("ends at once when aborted, and leaves no timer", async () => {
     vi.useFakeTimers();
     const leaving = new AbortController();
-    const pause = browserWorld.pause(60_000, leaving.signal).catch(() => undefined);
+    const pause = browserWorld.pause(60_000, leaving.signal, true).catch(() => undefined);
     leaving.abort();
     await pause;
     expect(vi.getTimerCount()).toBe(0);

@@ -48,8 +48,8 @@ const DEFINITE: ReadonlySet<string> = new Set<RefusalReason>([
 /** What a purchase needs of the outside, so that tests can hold the clock. */
 export interface PurchaseWorld {
   placeOrder: (productId: string, key: string, signal: AbortSignal) => Promise<Schemas["OrderView"]>;
-  /** Resolves after the time; at once when the browser is back online. Rejects when aborted. */
-  pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Resolves after the time; with `endsOnline` at once when the browser is back online. Rejects when aborted. */
+  pause: (ms: number, signal: AbortSignal, endsOnline: boolean) => Promise<void>;
   monotonic: () => number;
   random: () => number;
 }
@@ -57,7 +57,7 @@ export interface PurchaseWorld {
 export const browserWorld: PurchaseWorld = {
   placeOrder: (product_id, key, signal) =>
     unwrap(api.POST("/orders", { body: { product_id }, params: { header: { "Idempotency-Key": key } }, signal })),
-  pause: pauseUntilOnline,
+  pause,
   monotonic: () => performance.now(),
   random: Math.random,
 };
@@ -97,7 +97,7 @@ export async function buy(
       return;
     }
     report({ ...answer, waitMs });
-    await world.pause(waitMs, signal).catch(() => undefined);
+    await world.pause(waitMs, signal, answer.reason === "unreachable").catch(() => undefined);
   }
 }
 
@@ -137,7 +137,7 @@ export function stateAfter(error: unknown): PurchaseState {
   return { phase: "refused", reason: DEFINITE.has(error.code) ? (error.code as RefusalReason) : "refused" };
 }
 
-function pauseUntilOnline(ms: number, signal: AbortSignal): Promise<void> {
+function pause(ms: number, signal: AbortSignal, endsOnline: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (): void => {
       clearTimeout(timer);
@@ -145,7 +145,9 @@ function pauseUntilOnline(ms: number, signal: AbortSignal): Promise<void> {
       resolve();
     };
     const timer = setTimeout(finish, ms);
-    globalThis.addEventListener("online", finish);
+    if (endsOnline) {
+      globalThis.addEventListener("online", finish);
+    }
     signal.addEventListener("abort", () => {
       finish();
       reject(signal.reason);

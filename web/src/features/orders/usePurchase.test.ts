@@ -35,6 +35,7 @@ describe("what is shown of a press and an order", () => {
     ["an accepted order with its outcome", accepted, success, { is: "success", orderId: "o" }],
     ["an accepted order that failed", accepted, soldOut, { is: "refused", reason: "sold_out" }],
     ["a refusal", refused("sold_out"), undefined, { is: "refused", reason: "sold_out" }],
+    ["a refusal, when another tab has bought since", refused("sold_out"), success, { is: "success", orderId: "o" }],
     ["a refusal after a failed order", refused("sold_out"), dead, { is: "refused", reason: "sold_out" }],
     [
       "a refusal because it is bought already",

@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import type { Sale } from "@/lib/api/client";
 import { orderOf, ordersQuery, ordersWith, tellOtherTabs } from "./orders";
-import { pendingPurchase } from "./pendingPurchase";
+import { isToBeResumed } from "./pendingPurchase";
 import { presses } from "./presses";
 import type { PurchaseState, RefusalReason, WaitReason } from "./purchase";
 
@@ -50,7 +50,7 @@ export function usePurchase(userId: string | null, sale: Pick<Sale, "product_id"
 
   // A press that a reload interrupted goes on.
   useEffect(() => {
-    if (userId !== null && pendingPurchase(userId, productId)) {
+    if (userId !== null && isToBeResumed(userId, productId)) {
       start();
     }
   }, [start, userId, productId]);
@@ -95,7 +95,7 @@ export function purchaseView(
   if (press?.phase === "waiting" && !isOrdered) {
     return { is: "waiting", reason: press.reason, waitMs: press.waitMs };
   }
-  if (press?.phase === "refused") {
+  if (press?.phase === "refused" && (!isOrdered || press.reason === "already_purchased")) {
     const orderId = order?.status === "success" ? order.order_id : undefined;
     return { is: "refused", reason: press.reason, ...(orderId ? { orderId } : {}) };
   }

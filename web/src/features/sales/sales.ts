@@ -14,10 +14,9 @@ export const POLL_MS = 2_000;
 export const salesQuery = queryOptions({
   queryKey: ["sales"],
   queryFn: async ({ signal, client, queryKey }): Promise<Sales> => {
-    const askedAt = performance.now();
     const updatesBefore = client.getQueryState(queryKey)?.dataUpdateCount;
     const sales = await unwrap(api.GET("/sales", { signal }));
-    readServerTime(sales, performance.now() - askedAt);
+    readServerTime(sales);
     // What the event stream has brought meanwhile may be newer than this answer.
     const now = client.getQueryState<Sales>(queryKey);
     return now?.data && now.dataUpdateCount !== updatesBefore ? now.data : sales;
@@ -25,8 +24,8 @@ export const salesQuery = queryOptions({
 });
 
 /** Sets the page's clock by what the sales say. */
-export function readServerTime(sales: Sales, tookMs = 0): void {
-  serverClock.read(sales.server_time, tookMs);
+export function readServerTime(sales: Sales): void {
+  serverClock.read(sales.server_time);
   clockWasRead();
 }
 

@@ -4,5 +4,5 @@ const AGAIN_MS = 5_000;
 
 /** A `refetchInterval` of TanStack Query: only while the last answer was a failure. */
 export function untilAnswered({ state }: { state: { status: "pending" | "error" | "success" } }): number | false {
-  return state.status === "error" ? AGAIN_MS : false;
+  return state.status === "error" ? AGAIN_MS * (1 + Math.random()) : false;
 }

@@ -6,8 +6,6 @@
 /** Readings older than this are forgotten, so that a server clock that was set back is followed. */
 const READING_AGE_MAX_MS = 120_000;
 const READINGS_MAX = 32;
-/** An answer that took longer may have waited before the server told its time: no part of the wait is credited. */
-const TOOK_CREDITED_MAX_MS = 500;
 
 interface Reading {
   at: number;
@@ -23,20 +21,19 @@ export class ServerClock {
 
   /**
    * Takes a server time that has just arrived. News can be late but never early, so the largest offset of the last
-   * minutes is nearest to the truth.
+   * minutes is nearest to the truth. The way here is not added: a page that is a little late opens its button a little
+   * late, one that is early sends its shopper to be refused.
    *
    * @param serverTime RFC 3339, as in `server_time`
-   * @param tookMs how long the question and its answer were on their way together
    */
-  read(serverTime: string, tookMs = 0): void {
+  read(serverTime: string): void {
     const time = Date.parse(serverTime);
     if (Number.isNaN(time)) {
       return;
     }
     const at = this.monotonic();
     this.readings = this.readings.filter((reading) => at - reading.at < READING_AGE_MAX_MS).slice(1 - READINGS_MAX);
-    const underWayMs = tookMs <= TOOK_CREDITED_MAX_MS ? tookMs / 2 : 0;
-    this.readings.push({ at, offset: time + underWayMs - at });
+    this.readings.push({ at, offset: time - at });
     this.offset = Math.max(...this.readings.map((reading) => reading.offset));
   }
 
