@@ -9,6 +9,7 @@ create or replace function flashsale.settle_orders_singly(p_batch_max integer)
 returns table (messages integer, succeeded integer, failed integer, duplicates integer, dead_lettered integer)
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off  -- as in settle_messages
 as $$
 declare
     v_messages constant pgmq.message_record[] := flashsale.take_messages(p_batch_max);
@@ -17,12 +18,16 @@ declare
 begin
     messages := 0; succeeded := 0; failed := 0; duplicates := 0; dead_lettered := 0;
     perform from flashsale.flash_sales s
-    where s.flash_sale_id in (
+    where s.flash_sale_id = any (array(
         select o.flash_sale_id
         from unnest(v_messages) m
-        join flashsale.orders o on o.order_id = case when flashsale.is_uuid(m.message ->> 'order_id')
-            then (m.message ->> 'order_id')::uuid end
-    )
+        cross join lateral (
+            select o.flash_sale_id from flashsale.orders o
+            where o.order_id = case when flashsale.is_uuid(m.message ->> 'order_id')
+                then (m.message ->> 'order_id')::uuid end
+            offset 0
+        ) o
+    ))
     order by s.flash_sale_id
     for no key update;
     for v_message in select * from unnest(v_messages) loop

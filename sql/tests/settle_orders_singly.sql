@@ -1,6 +1,6 @@
 -- settle_orders_singly: one message that cannot be settled is set aside with its error; its batch-mates are settled; an
 -- error that is not the message's fault gives everything back.
-select plan(16);
+select plan(21);
 select fixture.add_users(array(select generate_series(1, 20)));
 select fixture.open_sale(1, 10);
 
@@ -79,5 +79,30 @@ select is(fixture.settle_singly(1), '1 1 0 0 0', 'at most so many at a time');
 select is(fixture.settle_singly(100), '1 1 0 0 0', 'and are settled once it is over');
 select is_empty(
     $$select from ops.dead_letters where order_id in (fixture.order_id(6), fixture.order_id(7))$$, 'none is set aside'
+);
+
+-- failing the order meets an error of the moment: everything goes back, no order is left without a message
+delete from public.defect;
+insert into public.defect values (fixture.user_id(11), 'success', 'P0001'), (fixture.user_id(11), 'failed', '40P01');
+select fixture.place(1, '{11}', '{11}');
+select throws_ok('select fixture.settle_singly(100)', '40P01', 'a defect', 'a deadlock in setting aside is raised again');
+select is(count(*), 1::bigint, 'and the message is back') from pgmq.q_purchases;
+delete from public.defect where status = 'failed';
+
+-- the row of the sale stays locked when the subtransaction of a message is undone: nobody settles beside a dead letter
+select fixture.open_session('beside');
+select public.dblink_exec('beside', 'begin');
+select is(
+    (select t.line from public.dblink('beside', 'select fixture.settle_singly(100)') as t (line text)),
+    '1 0 0 0 1', 'one message, set aside, not committed yet'
+);
+select throws_ok(
+    $$select from flashsale.flash_sales s where s.flash_sale_id = fixture.sale_id(1) for no key update nowait$$,
+    '55P03', null, 'the sale is locked until then'
+);
+select public.dblink_exec('beside', 'commit');
+select results_eq(
+    $$select o.status, o.failure_reason from flashsale.orders o where o.order_id = fixture.order_id(11)$$,
+    $$values ('failed', 'dead_lettered')$$, 'its order fails'
 );
 select * from finish();
