@@ -99,7 +99,7 @@ pub const PLACING_POOL_SIZE: usize = 4;
 pub const FOLLOWING_POOL_SIZE: usize = 2;
 /// Pictures that one API process keeps in memory, in bytes.
 pub const PICTURE_CACHE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Pictures that one API process reads from the database at once; who asks for one more comes back.
+/// Pictures that one API process reads from the database at once; the others wait for their turn.
 pub const PICTURE_READS_IN_FLIGHT_MAX: usize = 4;
 /// Connections of one API process for reports, so one report at a time: it reads every order of a sale.
 pub const REPORTS_POOL_SIZE: usize = 1;
@@ -140,6 +140,8 @@ pub mod deadlines {
     pub const SETTLE_STATEMENT: Duration = Duration::from_secs(30);
     /// One statement of a report, which may read millions of orders.
     pub const REPORT_STATEMENT: Duration = Duration::from_secs(60);
+    /// A picture's wait for its turn to be read.
+    pub const PICTURE_TURN: Duration = Duration::from_secs(2);
     /// A purchase's wait for its batch to be formed.
     pub const PURCHASE_QUEUE: Duration = Duration::from_secs(2);
     /// A batch of purchases from its first try to the end of its last.

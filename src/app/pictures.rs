@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use super::Unavailable;
-use crate::config::{PICTURE_CACHE_BYTES_MAX, PICTURE_READS_IN_FLIGHT_MAX, intervals};
+use crate::config::{PICTURE_CACHE_BYTES_MAX, PICTURE_READS_IN_FLIGHT_MAX, deadlines, intervals};
 use crate::db::{Database, DbError, StoredPicture};
 use crate::domain::{ProductId, draw_picture};
 
@@ -100,8 +100,8 @@ impl Pictures {
     pub async fn find_picture(&self, product_id: ProductId) -> Result<Option<Arc<Picture>>, Arc<Unavailable>> {
         self.cache
             .try_get_with(product_id, async {
-                let read = self.reads.try_acquire();
-                let _read = read.map_err(|_| Unavailable::Overloaded("too many pictures are being read"))?;
+                let turn = tokio::time::timeout(deadlines::PICTURE_TURN, self.reads.acquire()).await;
+                let _turn = turn.map_err(|_| Unavailable::Overloaded("too many pictures are being read"))?;
                 let found = self.database.find_picture(product_id).await?;
                 Ok(found.map(|stored| Arc::new(stored.map_or_else(|| drawn(product_id), Picture::from))))
             })

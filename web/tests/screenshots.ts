@@ -35,6 +35,7 @@ test.each(SCREENS)("$name", async ({ name, show }) => {
         fullPage: (size === "phone" || name.startsWith("owner-")) && !name.endsWith("-question"),
         animations: "disabled",
         caret: "hide",
+        timeout: 30_000,
       });
     }
   }

@@ -35,11 +35,14 @@ export function onSessionChange(callback: () => void): () => void {
   return () => leavers.delete(callback);
 }
 
-function forgetPerson(client: QueryClient): void {
+/** Ends what belongs to a person, and asks who it is now; until that is known it is nobody we know. */
+function forgetPerson(client: QueryClient): Promise<void> {
   for (const callback of leavers) {
     callback();
   }
+  const asked = client.resetQueries({ queryKey: ["session"] });
   client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "sales" && queryKey[0] !== "session" });
+  return asked;
 }
 
 /** What to do after signing in or out: everything that belongs to a person is asked again, here and in other tabs. */
@@ -47,8 +50,7 @@ export function useSessionChanged(): () => Promise<void> {
   const client = useQueryClient();
   return async () => {
     channel?.postMessage("changed");
-    forgetPerson(client);
-    await client.invalidateQueries({ queryKey: ["session"] });
+    await forgetPerson(client);
   };
 }
 
@@ -57,8 +59,7 @@ export function useSessionOfOtherTabs(): void {
   const client = useQueryClient();
   useEffect(() => {
     const onMessage = (): void => {
-      forgetPerson(client);
-      void client.invalidateQueries({ queryKey: ["session"] });
+      void forgetPerson(client);
     };
     channel?.addEventListener("message", onMessage);
     return () => channel?.removeEventListener("message", onMessage);
