@@ -275,7 +275,8 @@ async fn place_batch(
     let mut pause = Duration::from_millis(20);
     loop {
         let left = deadlines::PURCHASE_BATCH.saturating_sub(started.elapsed());
-        let error = match database.place_orders(product_id, requests, left.min(deadlines::STATEMENT_CLIENT)).await {
+        let limit = left.min(deadlines::STATEMENT_CLIENT);
+        let error = match database.place_orders(product_id, requests, maybe_placed, limit).await {
             Ok(placements) => {
                 histogram!("flashsale_place_orders_batch_size").record(requests.len() as f64);
                 histogram!("flashsale_place_orders_seconds").record(started.elapsed().as_secs_f64());

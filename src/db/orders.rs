@@ -30,7 +30,9 @@ pub struct SettledBatch {
 
 impl Database {
     /// Makes purchase requests of one product durable in the queue; the answers are in the order of the requests.
-    /// The same requests again change nothing and are answered the same. Gives up after `limit`.
+    /// The same requests again change nothing and are answered the same, where `may_be_placed` says that an earlier call
+    /// got no answer: an order that was settled since is then its caller's own success, and no second purchase. Gives up
+    /// after `limit`.
     ///
     /// # Errors
     /// [`DbError`]; see [`DbError::is_outcome_unknown`].
@@ -38,6 +40,7 @@ impl Database {
         &self,
         product_id: ProductId,
         requests: &[PurchaseRequest],
+        may_be_placed: bool,
         limit: Duration,
     ) -> Result<Vec<Placement>, DbError> {
         let order_ids: Vec<Uuid> = requests.iter().map(|r| r.order_id).collect();
@@ -55,10 +58,14 @@ impl Database {
             return Err(DbError::Unexpected("place_orders answered another number of rows than requests"));
         }
         rows.iter()
-            .map(|row| {
+            .zip(requests)
+            .map(|(row, request)| {
                 let outcome: &str = row.get(0);
                 let order_id: Option<Uuid> = row.get(1);
                 match (outcome, order_id) {
+                    ("already_purchased", Some(order_id)) if may_be_placed && order_id == request.order_id => {
+                        Ok(Placement::Success(order_id))
+                    }
                     ("in_progress", Some(order_id)) => Ok(Placement::InProgress(order_id)),
                     ("success", Some(order_id)) => Ok(Placement::Success(order_id)),
                     _ => Refusal::from_code(outcome)
