@@ -1,7 +1,7 @@
 # Every target in one line: `make help`. What takes more than a line is a script in scripts/.
 .POSIX:
 .DEFAULT_GOAL = help
-.PHONY: help run test bench build page release fmt lint screenshots postgres psql clean-data
+.PHONY: help run test bench faults build page release fmt lint screenshots postgres psql clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +15,9 @@ test: ## Install what the tests need and run every layer; the last line reads "N
 bench: page ## Measure throughput and latency, check the books; writes bench/results/latest.json
 	cargo build --locked -p flashsale --bin flashsale
 	cargo run --locked -p flashsale-bench -- run
+
+faults: page ## Break everything in turn (SEED=, FAULT=, RUNS=), check the books; writes bench/results/faults.json
+	cargo test --locked --test faults -- run
 
 build: page ## Build the page and the binary as `make run` does
 	cargo build --locked -p flashsale --bin flashsale

@@ -19,9 +19,10 @@ const GATE_REPAIRED_WITHIN: Duration = Duration::from_secs(30);
 const ROWS_SHOWN: usize = 10;
 
 /// A statement that returns no row while the invariant holds.
+#[derive(Clone, Copy, Debug)]
 pub struct Invariant {
     pub name: &'static str,
-    sql: &'static str,
+    pub sql: &'static str,
 }
 
 /// Invariants 1, 2 and 5: they hold at every moment, whatever is broken.
@@ -55,7 +56,8 @@ pub const AT_EVERY_MOMENT: &[Invariant] = &[
     },
 ];
 
-const WHEN_DRAINED: &[Invariant] = &[
+/// What holds in addition once the queue is empty.
+pub const WHEN_DRAINED: &[Invariant] = &[
     Invariant {
         name: "3 every order is settled, a failed one with a reason",
         sql: "select concat_ws(' ', 'order', order_id, status, coalesce(failure_reason, 'no reason'), settled_at)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::books::{AT_EVERY_MOMENT, violations_of};
+use super::books::{AT_EVERY_MOMENT, Invariant, violations_of};
 use super::postgres::try_connect;
 use super::stack::Stack;
 
@@ -30,27 +30,38 @@ struct Sightings {
 
 impl Monitor {
     pub fn start(stack: &Stack) -> Self {
+        Self::of(stack, AT_EVERY_MOMENT)
+    }
+
+    /// Watches over these invariants.
+    pub fn of(stack: &Stack, invariants: &'static [Invariant]) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(watch(stack.postgres.url(), Arc::clone(&stop)));
+        let task = tokio::spawn(watch(stack.postgres.url(), invariants, Arc::clone(&stop)));
         Self { stop, task }
+    }
+
+    /// How often it looked, and every violation it saw.
+    pub async fn stop(self) -> (usize, Vec<String>) {
+        self.stop.store(true, Ordering::Relaxed);
+        let sightings = self.task.await.expect("the monitor");
+        eprintln!("monitor: {} looks, {} settled orders remembered", sightings.looks, sightings.settled.len());
+        (sightings.looks, sightings.violations)
     }
 
     /// Fails when any look found a violation, or when there was none to speak of.
     pub async fn finish(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let sightings = self.task.await.expect("the monitor");
-        eprintln!("monitor: {} looks, {} settled orders remembered", sightings.looks, sightings.settled.len());
-        assert!(sightings.looks >= 1, "the monitor never looked");
+        let (looks, violations) = self.stop().await;
+        assert!(looks >= 1, "the monitor never looked");
         assert!(
-            sightings.violations.is_empty(),
+            violations.is_empty(),
             "violated while the load ran ({} in all), the first:\n{}",
-            sightings.violations.len(),
-            sightings.violations.iter().take(5).cloned().collect::<Vec<_>>().join("\n")
+            violations.len(),
+            violations.iter().take(5).cloned().collect::<Vec<_>>().join("\n")
         );
     }
 }
 
-async fn watch(url: String, stop: Arc<AtomicBool>) -> Sightings {
+async fn watch(url: String, invariants: &'static [Invariant], stop: Arc<AtomicBool>) -> Sightings {
     let mut seen = Sightings::default();
     let mut session: Option<Client> = None;
     loop {
@@ -60,7 +71,7 @@ async fn watch(url: String, stop: Arc<AtomicBool>) -> Sightings {
         }
         if let Some(client) = &session {
             // An error is a server that is down on purpose: the next look comes.
-            let _ = look(client, &mut seen).await;
+            let _ = look(client, invariants, &mut seen).await;
         }
         if last {
             return seen;
@@ -69,8 +80,8 @@ async fn watch(url: String, stop: Arc<AtomicBool>) -> Sightings {
     }
 }
 
-async fn look(client: &Client, seen: &mut Sightings) -> Result<(), tokio_postgres::Error> {
-    for invariant in AT_EVERY_MOMENT {
+async fn look(client: &Client, invariants: &[Invariant], seen: &mut Sightings) -> Result<(), tokio_postgres::Error> {
+    for invariant in invariants {
         seen.violations.extend(violations_of(client, invariant).await?);
     }
     let settled = client

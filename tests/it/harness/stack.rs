@@ -29,11 +29,13 @@ pub struct Parts {
     pub workers: usize,
     /// More variables for the processes.
     pub environment: Vec<(String, String)>,
+    /// Where the logs of the processes go, when they are to outlive the stack.
+    pub logs: Option<PathBuf>,
 }
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { redis: false, apis: 1, workers: 1, environment: Vec::new() }
+        Self { redis: false, apis: 1, workers: 1, environment: Vec::new(), logs: None }
     }
 }
 
@@ -44,7 +46,9 @@ pub struct Stack {
     pub redis: Option<RedisServer>,
     pub postgres: Postgres,
     environment: Vec<(String, String)>,
-    directory: Directory,
+    /// Where the logs of the processes are.
+    log_directory: PathBuf,
+    _directory: Directory,
     /// Set by tests that expect a log line the check at the end would refuse.
     pub logs_are_checked: bool,
 }
@@ -70,6 +74,7 @@ impl Stack {
 
     pub async fn with(parts: Parts) -> Self {
         let directory = Directory::create();
+        let log_directory = parts.logs.unwrap_or_else(|| directory.path.clone());
         let postgres = Postgres::start(&directory.path);
         let redis = match parts.redis {
             true => Some(RedisServer::start(&directory.path).await),
@@ -82,10 +87,6 @@ impl Stack {
             ("RUST_BACKTRACE".to_owned(), "1".to_owned()),
         ];
         environment.extend(redis.as_ref().map(|server| ("REDIS_URL".to_owned(), server.url())));
-        for (name, value) in parts.environment {
-            environment.retain(|(known, _)| *known != name);
-            environment.push((name, value));
-        }
         if let Some(sql) = std::env::var_os("SABOTAGE_SQL") {
             // Tests the tests: breaks the product on purpose, to see which of them notice.
             let sql = sql.into_string().expect("SABOTAGE_SQL in UTF-8");
@@ -97,9 +98,13 @@ impl Stack {
             redis,
             postgres,
             environment,
-            directory,
+            log_directory,
+            _directory: directory,
             logs_are_checked: true,
         };
+        for (name, value) in &parts.environment {
+            stack.set_environment(name, value);
+        }
         for _ in 0..parts.apis {
             stack.start_api();
         }
@@ -118,16 +123,22 @@ impl Stack {
         let mut environment = self.environment.clone();
         environment.push(("BIND_ADDR".to_owned(), address.to_string()));
         let name = format!("api-{}", self.apis.len());
-        let process = Process::spawn(&name, FLASHSALE, &["api"], &environment, &self.directory.path);
+        let process = Process::spawn(&name, FLASHSALE, &["api"], &environment, &self.log_directory);
         self.apis.push(Api { process, http: Http { address } });
         self.apis.last_mut().expect("one was just added")
     }
 
     pub fn start_worker(&mut self) -> &mut Process {
         let name = format!("worker-{}", self.workers.len());
-        let process = Process::spawn(&name, FLASHSALE, &["worker"], &self.environment, &self.directory.path);
+        let process = Process::spawn(&name, FLASHSALE, &["worker"], &self.environment, &self.log_directory);
         self.workers.push(process);
         self.workers.last_mut().expect("one was just added")
+    }
+
+    /// Changes a variable for the processes that are started from now on.
+    pub fn set_environment(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// Runs one of the binary's commands to its end.
@@ -221,24 +232,27 @@ impl Stack {
         apis.chain(&self.workers).map(Process::log_text).collect::<Vec<_>>().join("\n")
     }
 
-    fn check_logs(&self) {
+    /// Panics and secrets in the logs, each as a line.
+    pub fn wrong_in_logs(&self) -> Vec<String> {
         let logs = self.logs();
-        let panics: Vec<&str> = logs.lines().filter(|line| line.contains("panicked at")).collect();
-        assert!(panics.is_empty(), "a process panicked: {panics:#?}");
+        let panics = logs.lines().filter(|line| line.contains("panicked at"));
+        let mut wrong: Vec<String> = panics.map(|line| format!("a process panicked: {line}")).collect();
         let database_url = self.environment.iter().find(|(name, _)| name == "DATABASE_URL").map(|(_, value)| value);
         let password = database_url.and_then(|url| url.split_once("://")?.1.split_once('@')?.0.split_once(':'));
         let secrets = [Some(JWT_SECRET), password.map(|(_, password)| password), Some("$argon2id$"), Some("eyJ")];
         for secret in secrets.into_iter().flatten().filter(|secret| !secret.is_empty()) {
             let line = logs.lines().find(|line| line.contains(secret));
-            assert!(line.is_none(), "a secret ({secret:?}) is in a log: {line:?}");
+            wrong.extend(line.map(|line| format!("a secret ({secret:?}) is in a log: {line:?}")));
         }
+        wrong
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
         if self.logs_are_checked && !std::thread::panicking() {
-            self.check_logs();
+            let wrong = self.wrong_in_logs();
+            assert!(wrong.is_empty(), "{wrong:#?}");
         }
     }
 }

@@ -1,0 +1,230 @@
+//! Many runs: each is a process of its own with a time limit, a line when it is over, and the command that repeats it when
+//! it found something. In the end a table, and bench/results/faults.json.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::Selection;
+use crate::catalogue::{self, FAULTS, Fault};
+use crate::checker::Verdict;
+use crate::harness::process::die_with_parent;
+use crate::run::{Outcome, directory, result_path};
+
+/// A run that takes longer hangs.
+const RUN_MAX: Duration = Duration::from_secs(240);
+const POLL_EVERY: Duration = Duration::from_millis(20);
+const ROWS_SHOWN: usize = 8;
+const LOG_LINES_SHOWN: usize = 12;
+
+pub fn run(selection: &Selection) -> ExitCode {
+    let plan = match plan(selection) {
+        Ok(plan) => plan,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut outcomes = Vec::new();
+    for (number, (fault, seed)) in plan.iter().enumerate() {
+        let outcome = run_one(fault, *seed, selection.short, &[]);
+        print_line(number + 1, plan.len(), &outcome);
+        if !outcome.verdict.violations.is_empty() {
+            print_violations(&outcome, selection.short);
+        }
+        outcomes.push(outcome);
+    }
+    print_table(&outcomes);
+    // The short selection is a test; the figures that are published come from whole runs.
+    if !selection.short {
+        write_results(&outcomes);
+    }
+    let failed = outcomes.iter().filter(|outcome| !outcome.verdict.violations.is_empty()).count();
+    println!("{} passed, {failed} failed", outcomes.len() - failed);
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn plan(selection: &Selection) -> Result<Vec<(&'static Fault, u64)>, String> {
+    let chosen: Vec<&Fault> = match &selection.fault {
+        Some(name) => {
+            let known = || FAULTS.iter().map(|fault| fault.name).collect::<Vec<_>>().join(", ");
+            vec![catalogue::find(name).ok_or_else(|| format!("no fault is called {name}; there are: {}", known()))?]
+        }
+        None => FAULTS.iter().filter(|fault| !selection.short || fault.short.is_some()).collect(),
+    };
+    // Round by round, so that a campaign that is interrupted has seen every fault.
+    let rounds = 0..selection.runs;
+    let seed_of = |fault: &Fault, round: u64| {
+        let fixed = if selection.short { fault.short } else { None };
+        selection.seed.or(fixed).unwrap_or(1) + round
+    };
+    Ok(rounds.flat_map(|round| chosen.iter().map(move |fault| (*fault, seed_of(fault, round)))).collect())
+}
+
+/// Starts a process for one run and waits for its end. A run that breaks off or hangs is a violation too.
+pub fn run_one(fault: &Fault, seed: u64, short: bool, environment: &[(&str, &str)]) -> Outcome {
+    let directory = directory(fault.name, seed);
+    let _ = std::fs::remove_file(result_path(&directory));
+    let parent = directory.parent().expect("target/faults");
+    std::fs::create_dir_all(parent).expect("create target/faults");
+    // Beside the directory, which the run makes anew.
+    let log_path = directory.with_extension("log");
+    let log = File::create(&log_path).expect("create the log of a run");
+    let mut command = Command::new(std::env::current_exe().expect("the path of this program"));
+    command.args(["one", fault.name, &seed.to_string()]).args(short.then_some("--short"));
+    command.env("RUST_BACKTRACE", "0").envs(environment.iter().copied());
+    command.stdin(Stdio::null()).stdout(log.try_clone().expect("share the log")).stderr(log);
+    die_with_parent(&mut command);
+    let began = Instant::now();
+    let status = wait_for_end(&mut command);
+    let written = std::fs::read(result_path(&directory)).ok();
+    let outcome = written.and_then(|json| serde_json::from_slice::<Outcome>(&json).ok());
+    match (outcome, status) {
+        (Some(outcome), Some(status)) if status.success() => outcome,
+        (_, status) => broken_off(fault, seed, status, began.elapsed(), &log_path),
+    }
+}
+
+fn wait_for_end(command: &mut Command) -> Option<ExitStatus> {
+    let mut child = command.spawn().expect("start a run");
+    let began = Instant::now();
+    while began.elapsed() < RUN_MAX {
+        if let Some(status) = child.try_wait().expect("ask for the state of a run") {
+            return Some(status);
+        }
+        #[allow(clippy::disallowed_methods, reason = "there is no runtime here to block")]
+        std::thread::sleep(POLL_EVERY);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+fn broken_off(fault: &Fault, seed: u64, status: Option<ExitStatus>, took: Duration, log: &Path) -> Outcome {
+    let how =
+        status.map_or_else(|| format!("hung for {RUN_MAX:?} and was killed"), |status| format!("broke off ({status})"));
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.iter().position(|line| line.contains("panicked at"));
+    let from = from.unwrap_or_else(|| lines.len().saturating_sub(LOG_LINES_SHOWN));
+    let shown: Vec<&str> = lines[from..].iter().take(LOG_LINES_SHOWN).copied().collect();
+    let violation = format!("0 the run {how}:\n    {}", shown.join("\n    "));
+    Outcome {
+        fault: fault.name.to_owned(),
+        seed,
+        seconds: took.as_secs_f64(),
+        looks: 0,
+        recovery_ms: None,
+        verdict: Verdict { violations: vec![violation], ..Verdict::default() },
+    }
+}
+
+fn print_line(number: usize, of: usize, outcome: &Outcome) {
+    let verdict = &outcome.verdict;
+    let word = if verdict.violations.is_empty() { "ok" } else { "VIOLATED" };
+    println!(
+        "[{number}/{of}] {:<22} seed {:<4} {word:<8} {:>5.1} s  {:>5} operations, {} unknown, recovered in {}",
+        outcome.fault,
+        outcome.seed,
+        outcome.seconds,
+        verdict.operations,
+        verdict.unknown,
+        outcome.recovery_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms")),
+    );
+}
+
+pub fn print_violations(outcome: &Outcome, short: bool) {
+    let directory = directory(&outcome.fault, outcome.seed);
+    let (fault, seed, violations) = (&outcome.fault, outcome.seed, &outcome.verdict.violations);
+    println!("  fault {fault}, seed {seed}: {} violations", violations.len());
+    let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in violations {
+        let count = shown.entry(line.split(' ').next().unwrap_or_default()).or_default();
+        *count += 1;
+        if *count <= ROWS_SHOWN {
+            println!("  {line}");
+        }
+    }
+    println!("  history and logs: {}, output: {}", directory.display(), directory.with_extension("log").display());
+    let short = if short { " --short" } else { "" };
+    println!("  again: cargo test --locked --test faults -- run --fault {fault} --seed {seed}{short}");
+}
+
+fn by_fault(outcomes: &[Outcome]) -> Vec<(&'static str, Vec<&Outcome>)> {
+    let of = |name: &str| outcomes.iter().filter(|outcome| outcome.fault == name).collect::<Vec<_>>();
+    FAULTS.iter().map(|fault| (fault.name, of(fault.name))).filter(|(_, runs)| !runs.is_empty()).collect()
+}
+
+/// Median and maximum.
+fn recovery(runs: &[&Outcome]) -> (Option<u64>, Option<u64>) {
+    let mut times: Vec<u64> = runs.iter().filter_map(|run| run.recovery_ms).collect();
+    times.sort_unstable();
+    (times.get(times.len() / 2).copied(), times.last().copied())
+}
+
+fn print_table(outcomes: &[Outcome]) {
+    println!(
+        "\n{:<22} {:>4} {:>10} {:>8} {:>9} {:>10} {:>7} {:>13} {:>8}",
+        "fault", "runs", "operations", "lost 200", "oversells", "duplicates", "unsold", "recovery p50", "max ms"
+    );
+    for (name, runs) in by_fault(outcomes) {
+        let total = |figure: fn(&Verdict) -> usize| runs.iter().map(|run| figure(&run.verdict)).sum::<usize>();
+        let (median, max) = recovery(&runs);
+        let ms = |time: Option<u64>| time.map_or_else(|| "-".to_owned(), |ms| ms.to_string());
+        println!(
+            "{name:<22} {:>4} {:>10} {:>8} {:>9} {:>10} {:>7} {:>13} {:>8}",
+            runs.len(),
+            total(|verdict| verdict.operations),
+            total(|verdict| verdict.lost_acknowledgements),
+            total(|verdict| verdict.oversells),
+            total(|verdict| verdict.duplicates),
+            runs.iter().map(|run| run.verdict.unsold_units).sum::<i64>(),
+            ms(median),
+            ms(max),
+        );
+    }
+}
+
+fn write_results(outcomes: &[Outcome]) {
+    let total =
+        |runs: &[&Outcome], figure: fn(&Verdict) -> usize| runs.iter().map(|run| figure(&run.verdict)).sum::<usize>();
+    let figures = |runs: &[&Outcome]| {
+        let (median, max) = recovery(runs);
+        json!({
+            "runs": runs.len(),
+            "operations": total(runs, |verdict| verdict.operations),
+            "acknowledged": total(runs, |verdict| verdict.acknowledged),
+            "unknown": total(runs, |verdict| verdict.unknown),
+            "lost_acknowledgements": total(runs, |verdict| verdict.lost_acknowledgements),
+            "oversells": total(runs, |verdict| verdict.oversells),
+            "duplicates": total(runs, |verdict| verdict.duplicates),
+            "unsold_units": runs.iter().map(|run| run.verdict.unsold_units).sum::<i64>(),
+            "overtaken_pairs": total(runs, |verdict| verdict.overtaken_pairs),
+            "recovery_ms": { "p50": median, "max": max },
+            "seeds": runs.iter().map(|run| run.seed).collect::<Vec<_>>(),
+        })
+    };
+    let violations: Vec<Value> = outcomes
+        .iter()
+        .filter(|outcome| !outcome.verdict.violations.is_empty())
+        .map(|run| json!({ "fault": run.fault, "seed": run.seed, "violations": run.verdict.violations }))
+        .collect();
+    let faults: BTreeMap<&str, Value> =
+        by_fault(outcomes).into_iter().map(|(name, runs)| (name, figures(&runs))).collect();
+    let all: Vec<&Outcome> = outcomes.iter().collect();
+    let results = json!({
+        "runs": outcomes.len(), "violations": violations, "totals": figures(&all), "faults": faults,
+        "finished_at": chrono::Utc::now(),
+    });
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/results");
+    std::fs::create_dir_all(&folder).expect("create bench/results");
+    let path = folder.join("faults.json");
+    std::fs::write(&path, serde_json::to_vec_pretty(&results).expect("the results as JSON"))
+        .expect("write the results");
+    println!("\nwritten: {}", path.display());
+}

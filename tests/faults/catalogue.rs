@@ -1,0 +1,169 @@
+//! Every fault by name: what its stack looks like and how it strikes. A strike returns when the fault is over; what heals
+//! by itself is measured from there.
+
+use futures_util::future::BoxFuture;
+
+use crate::load::Shape;
+use crate::strikes::{messages, network, postgres, processes, redis, strangers};
+use crate::world::World;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// With Redis or without it, as the dice falls.
+    Any,
+    Redis,
+    /// Redis is configured and not there when the processes start.
+    AbsentAtFirst,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    pub gate: Gate,
+    /// The processes reach PostgreSQL through the proxy.
+    pub is_proxied: bool,
+    pub is_herd: bool,
+    /// Messages may have copies: then every order in progress has at least one.
+    pub has_duplicates: bool,
+    pub hang_up_share: f64,
+}
+
+const PLAIN: Setup =
+    Setup { gate: Gate::Any, is_proxied: false, is_herd: false, has_duplicates: false, hang_up_share: 0.01 };
+const REDIS: Setup = Setup { gate: Gate::Redis, ..PLAIN };
+const PROXIED: Setup = Setup { is_proxied: true, ..PLAIN };
+
+impl Setup {
+    pub const fn shape(&self, short: bool) -> Shape {
+        let shape = if self.is_herd { Shape::herd(short) } else { Shape::usual(short) };
+        Shape { hang_up_share: self.hang_up_share, ..shape }
+    }
+}
+
+type Strike = for<'a> fn(&'a mut World) -> BoxFuture<'a, ()>;
+
+pub struct Fault {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub setup: Setup,
+    pub strike: Strike,
+    /// The seed it runs with in `--short`, when it does.
+    pub short: Option<u64>,
+}
+
+const fn fault(name: &'static str, about: &'static str, setup: Setup, strike: Strike) -> Fault {
+    Fault { name, about, setup, strike, short: None }
+}
+
+const fn short(fault: Fault, seed: u64) -> Fault {
+    Fault { short: Some(seed), ..fault }
+}
+
+pub const FAULTS: &[Fault] = &[
+    fault("none", "nothing breaks: the baseline", PLAIN, |world| Box::pin(nothing(world))),
+    short(
+        fault("worker-kill", "kill -9 of workers, again and again", PLAIN, |world| {
+            Box::pin(processes::kill_workers(world))
+        }),
+        1,
+    ),
+    fault("worker-kill-mid-batch", "kill -9 of both workers before the COMMIT of a batch", PLAIN, |world| {
+        Box::pin(processes::kill_workers_before_commit(world))
+    }),
+    fault("worker-freeze", "SIGSTOP of one worker, then of both, then SIGCONT", PLAIN, |world| {
+        Box::pin(processes::freeze_workers(world))
+    }),
+    short(
+        fault("api-kill", "kill -9 of API processes with requests in flight", PLAIN, |world| {
+            Box::pin(processes::kill_apis(world))
+        }),
+        2,
+    ),
+    fault("api-kill-mid-batch", "kill -9 of an API before the COMMIT of a batch", PLAIN, |world| {
+        Box::pin(processes::kill_api_before_commit(world))
+    }),
+    fault("api-stop", "graceful stop of an API under load, and start", PLAIN, |world| {
+        Box::pin(processes::stop_api_gracefully(world))
+    }),
+    fault("api-freeze", "SIGSTOP of an API, then SIGCONT", PLAIN, |world| Box::pin(processes::freeze_api(world))),
+    fault("rolling-restart", "every process stopped gracefully and started again, one by one", PLAIN, |world| {
+        Box::pin(processes::restart_all(world))
+    }),
+    short(
+        fault("postgres-stop", "immediate stop of PostgreSQL, an outage, start", PLAIN, |world| {
+            Box::pin(postgres::stop_immediately(world))
+        }),
+        3,
+    ),
+    fault("backend-kill", "kill -9 of a backend: every session ends and the server recovers", PLAIN, |world| {
+        Box::pin(postgres::kill_backends(world))
+    }),
+    fault("backend-terminate", "pg_terminate_backend of every session of the product", PLAIN, |world| {
+        Box::pin(postgres::terminate_backends(world))
+    }),
+    fault("connections-exhausted", "somebody else takes every connection of PostgreSQL", PLAIN, |world| {
+        Box::pin(postgres::exhaust_connections(world))
+    }),
+    fault("dba-transaction", "a snapshot held open under load, and a table locked for a moment", PLAIN, |world| {
+        Box::pin(postgres::leave_transaction_open(world))
+    }),
+    short(
+        fault("redis-kill", "kill -9 of Redis, an outage, start empty", REDIS, |world| {
+            Box::pin(redis::kill_and_start_empty(world))
+        }),
+        4,
+    ),
+    fault("redis-flush", "FLUSHALL, again and again", REDIS, |world| Box::pin(redis::flush(world))),
+    fault("redis-old-dump", "Redis set back to an old dump", REDIS, |world| Box::pin(redis::restore_old_dump(world))),
+    fault("redis-slow", "Redis answers nobody for a while (DEBUG SLEEP)", REDIS, |world| {
+        Box::pin(redis::be_slow(world))
+    }),
+    fault(
+        "redis-absent",
+        "Redis is not there at the start and comes later",
+        Setup { gate: Gate::AbsentAtFirst, ..PLAIN },
+        |world| Box::pin(redis::come_late(world)),
+    ),
+    short(
+        fault("commit-reply-lost", "the reply of a COMMIT never comes", PROXIED, |world| {
+            Box::pin(network::lose_replies(world))
+        }),
+        5,
+    ),
+    fault("connection-reset", "resets before, during and after a statement", PROXIED, |world| {
+        Box::pin(network::reset_connections(world))
+    }),
+    fault("reply-late", "replies held past the time-out of their statement", PROXIED, |world| {
+        Box::pin(network::hold_replies(world))
+    }),
+    fault("network-cut", "PostgreSQL cannot be reached for a while", PROXIED, |world| Box::pin(network::cut(world))),
+    fault("network-stall", "nothing moves between the product and PostgreSQL for a while", PROXIED, |world| {
+        Box::pin(network::stall(world))
+    }),
+    short(
+        fault(
+            "bad-messages",
+            "duplicates, poison, and messages for unknown orders, users and sales",
+            Setup { has_duplicates: true, ..PLAIN },
+            |world| Box::pin(messages::send_bad_messages(world)),
+        ),
+        6,
+    ),
+    fault("hang-up", "a third of the shoppers hang up mid-request", Setup { hang_up_share: 0.33, ..PLAIN }, |world| {
+        Box::pin(nothing(world))
+    }),
+    fault("strangers", "slow heads, slow and huge bodies, deep JSON, bad UTF-8, forged tokens", PLAIN, |world| {
+        Box::pin(strangers::visit(world))
+    }),
+    fault("herd", "fifty times the stock in the first second", Setup { is_herd: true, ..PLAIN }, |world| {
+        Box::pin(nothing(world))
+    }),
+];
+
+pub fn find(name: &str) -> Option<&'static Fault> {
+    FAULTS.iter().find(|fault| fault.name == name)
+}
+
+/// The fault is in the load itself, or nowhere.
+async fn nothing(world: &mut World) {
+    world.progress.wait_for_share(1.0).await;
+}

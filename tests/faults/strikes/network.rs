@@ -1,0 +1,66 @@
+//! What happens between the product and PostgreSQL, by the proxy.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+
+use crate::harness::eventually;
+use crate::proxy::{Network, Trick};
+use crate::world::World;
+
+const MET_WITHIN: Duration = Duration::from_secs(20);
+
+pub async fn lose_replies(world: &mut World) {
+    play(world, 12, |_| Trick::LoseReply).await;
+}
+
+pub async fn reset_connections(world: &mut World) {
+    play(world, 16, |choice| match choice {
+        0 => Trick::LoseRequest,
+        1 => Trick::ResetDuringStatement,
+        2 => Trick::BreakReply,
+        _ => Trick::LoseReply,
+    })
+    .await;
+}
+
+/// Later than STATEMENT_CLIENT (3 s), when the product has given up.
+pub async fn hold_replies(world: &mut World) {
+    play(world, 3, |_| Trick::HoldReply(Duration::from_millis(3500))).await;
+}
+
+/// Arms tricks one after the other, and waits until each has been met by a statement or everybody has come.
+async fn play(world: &mut World, tricks: usize, choose: fn(u32) -> Trick) {
+    for number in 0..tricks {
+        let share = 0.05 + 0.85 * number as f64 / tricks as f64;
+        world.moment(share, share + 0.02).await;
+        let trick = choose(world.dice.random_range(0..4));
+        let before = world.proxy().played();
+        world.proxy().arm(trick);
+        eventually("a statement meets a trick of the proxy, or everybody has come", MET_WITHIN, async || {
+            let is_met = world.proxy().played() > before;
+            if is_met || world.progress.is_over() { Ok(()) } else { Err("not met") }
+        })
+        .await;
+        world.recorder.fault(format!("{trick:?}, met: {}", world.proxy().played() > before));
+    }
+    world.proxy().disarm();
+}
+
+pub async fn cut(world: &mut World) {
+    break_network(world, Network::Cut).await;
+}
+
+pub async fn stall(world: &mut World) {
+    break_network(world, Network::Stalled).await;
+}
+
+async fn break_network(world: &mut World, how: Network) {
+    for (from, to) in [(0.1, 0.3), (0.5, 0.8)] {
+        world.moment(from, to).await;
+        world.recorder.fault(format!("the network to PostgreSQL: {how:?}"));
+        world.proxy().set(how);
+        world.last(200, 4000).await;
+        world.proxy().set(Network::Open);
+    }
+}

@@ -1,0 +1,107 @@
+//! What happens to a PostgreSQL server: power cuts, crashed backends, no connection left, a DBA's forgotten transaction.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio_postgres::Client;
+
+use super::wait_for_database;
+use crate::harness::postgres::try_connect;
+use crate::world::World;
+
+/// More than any `max_connections` we start PostgreSQL with.
+const CONNECTIONS_MAX: usize = 300;
+/// How often the product is put out before we believe that it is out.
+const EVICTIONS_MAX: usize = 30;
+const OF_THE_PRODUCT: &str = "application_name like 'flashsale %'";
+
+pub async fn stop_immediately(world: &mut World) {
+    for (from, to) in [(0.1, 0.3), (0.5, 0.8)] {
+        world.moment(from, to).await;
+        world.recorder.fault("pg_ctl stop -m immediate");
+        world.stack.postgres.stop_immediately();
+        world.last(10, 1500).await;
+        world.recorder.fault("pg_ctl start");
+        world.stack.postgres.start_again();
+    }
+}
+
+pub async fn kill_backends(world: &mut World) {
+    for (from, to) in [(0.1, 0.3), (0.5, 0.8)] {
+        world.moment(from, to).await;
+        let database = world.stack.database().await;
+        // Those at work first, or the one that dies is idle.
+        let victim = format!(
+            "select pid, application_name from pg_stat_activity where {OF_THE_PRODUCT}
+             order by (state = 'active') desc, state_change desc limit 1"
+        );
+        let row = database.query_one(&victim, &[]).await.expect("a session of the product");
+        let (pid, name): (i32, String) = (row.get(0), row.get(1));
+        world.recorder.fault(format!("kill -9 of the backend {pid} of {name}"));
+        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("kill a backend");
+        wait_until_closed(&database).await;
+        wait_for_database(&world.stack).await;
+    }
+}
+
+/// The postmaster ends every session when one backend has crashed, ours too.
+async fn wait_until_closed(session: &Client) {
+    crate::harness::eventually("the crash of a backend ends every session", super::SOON, async || {
+        if session.batch_execute("select").await.is_err() { Ok(()) } else { Err("still open") }
+    })
+    .await;
+}
+
+pub async fn terminate_backends(world: &mut World) {
+    let database = world.stack.database().await;
+    for (from, to) in [(0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9)] {
+        world.moment(from, to).await;
+        terminate_all(world, &database).await;
+    }
+}
+
+async fn terminate_all(world: &World, database: &Client) -> usize {
+    let terminate = format!("select pg_terminate_backend(pid) from pg_stat_activity where {OF_THE_PRODUCT}");
+    let ended = database.query(&terminate, &[]).await.expect("pg_terminate_backend").len();
+    world.recorder.fault(format!("pg_terminate_backend of {ended} sessions"));
+    ended
+}
+
+/// The product's sessions are ended so that it has to come back in, and there is no room.
+pub async fn exhaust_connections(world: &mut World) {
+    world.moment(0.1, 0.4).await;
+    let database = world.stack.database().await;
+    let url = world.stack.postgres.url();
+    let mut taken = Vec::new();
+    for _ in 0..EVICTIONS_MAX {
+        if terminate_all(world, &database).await == 0 {
+            break;
+        }
+        while taken.len() < CONNECTIONS_MAX {
+            match try_connect(&url).await {
+                Ok(session) => taken.push(session),
+                Err(_) => break,
+            }
+        }
+    }
+    world.recorder.fault(format!("every connection is taken, {} of them by us", taken.len()));
+    world.last(800, 2500).await;
+    drop(taken);
+    wait_for_database(&world.stack).await;
+}
+
+pub async fn leave_transaction_open(world: &mut World) {
+    let forgotten = world.stack.database().await;
+    forgotten
+        .batch_execute("begin isolation level repeatable read; select count(*) from flashsale.users")
+        .await
+        .expect("a transaction left open");
+    world.recorder.fault("a DBA's transaction is left open");
+    world.moment(0.3, 0.6).await;
+    let hasty = world.stack.database().await;
+    hasty.batch_execute("begin; lock table flashsale.orders in access exclusive mode").await.expect("lock the orders");
+    world.recorder.fault("a DBA has locked the orders");
+    world.last(500, 3500).await;
+    hasty.batch_execute("rollback").await.expect("unlock the orders");
+    world.progress.wait_for_share(1.0).await;
+    forgotten.batch_execute("rollback").await.expect("end the forgotten transaction");
+}

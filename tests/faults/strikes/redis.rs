@@ -1,0 +1,47 @@
+//! What happens to a Redis server, which decides nothing and may therefore lose everything.
+
+use crate::world::World;
+
+pub async fn kill_and_start_empty(world: &mut World) {
+    for (from, to) in [(0.1, 0.3), (0.5, 0.8)] {
+        world.moment(from, to).await;
+        world.recorder.fault("kill -9 redis-server");
+        world.stack.redis_mut().kill();
+        world.last(10, 1500).await;
+        world.recorder.fault("redis-server starts empty");
+        world.stack.redis_mut().start_again().await;
+    }
+}
+
+pub async fn flush(world: &mut World) {
+    for (from, to) in [(0.05, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.9)] {
+        world.moment(from, to).await;
+        world.recorder.fault("FLUSHALL");
+        world.stack.redis().flush_all().await;
+    }
+}
+
+pub async fn restore_old_dump(world: &mut World) {
+    world.moment(0.05, 0.3).await;
+    let dump = world.stack.redis().dump().await;
+    world.moment(0.5, 0.9).await;
+    world.recorder.fault("redis-server starts with an old dump");
+    world.stack.redis_mut().restore(&dump).await;
+}
+
+pub async fn be_slow(world: &mut World) {
+    for (from, to) in [(0.1, 0.3), (0.5, 0.8)] {
+        world.moment(from, to).await;
+        world.recorder.fault("DEBUG SLEEP 2");
+        world.stack.redis().block_for(2).await;
+    }
+    // It answers again when the sleep is over.
+    let _ = world.stack.redis().connect().await;
+}
+
+pub async fn come_late(world: &mut World) {
+    world.recorder.fault("redis-server is not there");
+    world.moment(0.3, 0.8).await;
+    world.recorder.fault("redis-server starts");
+    world.stack.redis_mut().start_again().await;
+}
