@@ -47,8 +47,3 @@ async function saleChanged(client: QueryClient, flashSaleId: string): Promise<vo
   const ofSale = ["sale", "activity", "report"].map((name) => [name, flashSaleId]);
   await Promise.all([salesQuery.queryKey, ...ofSale].map((queryKey) => client.invalidateQueries({ queryKey })));
 }
-
-/** 128 random bits as text; randomUUID exists on secure origins only. */
-export function newRequestKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}

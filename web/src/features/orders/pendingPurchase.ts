@@ -3,6 +3,8 @@
  * on uses the same key, so it stays one purchase. It identifies a request, nobody can sign in with it.
  */
 
+import { newIdempotencyKey } from "@/lib/api/idempotencyKey";
+
 interface PendingPurchase {
   key: string;
   /** When it was pressed first, by the wall clock: only to forget. */
@@ -47,7 +49,7 @@ export function isToBeResumed(userId: string, productId: string): boolean {
 /** Starts a press, or goes on with the one that is pending; answers its key. */
 export function beginPurchase(userId: string, productId: string): string {
   const pending = read(userId, productId);
-  const { key, pressedAt } = pending ?? { key: newKey(), pressedAt: Date.now() };
+  const { key, pressedAt } = pending ?? { key: newIdempotencyKey(), pressedAt: Date.now() };
   write(userId, productId, { key, pressedAt });
   return key;
 }
@@ -67,9 +69,4 @@ export function endPurchase(userId: string, productId: string): void {
   } catch {
     // Nothing is kept.
   }
-}
-
-/** 128 random bits as text; randomUUID exists on secure origins only. */
-function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -6,8 +6,9 @@ import { Spinner } from "@/components/Notice";
 import { useProblemText } from "@/components/Problems";
 import { useTranslator } from "@/i18n";
 import type { Sale } from "@/lib/api/client";
+import { newIdempotencyKey } from "@/lib/api/idempotencyKey";
 import { isFateUnknown } from "../form/refusal";
-import { endSale, newRequestKey, useSaleChanged } from "../saleRequests";
+import { endSale, useSaleChanged } from "../saleRequests";
 import { useSending } from "../useSending";
 
 export function EndSale({ sale }: { sale: Sale }) {
@@ -58,7 +59,7 @@ function useEndSale(sale: Sale, onEnded: () => void) {
   const key = useRef<string | null>(null);
   const end = async (): Promise<void> => {
     const error = await send(async () => {
-      key.current ??= newRequestKey();
+      key.current ??= newIdempotencyKey();
       await endSale(sale.flash_sale_id, key.current);
       await saleChanged(sale.flash_sale_id);
       onEnded();

@@ -7,9 +7,10 @@ import { ProblemNotice } from "@/components/Problems";
 import { useSales } from "@/features/sales/sales";
 import { useTranslator } from "@/i18n";
 import type { Sale } from "@/lib/api/client";
+import { newIdempotencyKey } from "@/lib/api/idempotencyKey";
 import { serverClock } from "@/lib/clock/serverClock";
 import { useIsLive } from "@/lib/live/isLive";
-import { changePicture, createSale, newRequestKey, useSaleChanged } from "../saleRequests";
+import { changePicture, createSale, useSaleChanged } from "../saleRequests";
 import type { PictureChange } from "./picture";
 import { isFateUnknown } from "./refusal";
 import { SaleForm } from "./SaleForm";
@@ -56,7 +57,7 @@ function useCreateSale(): (draft: SaleDraft, picture: PictureChange) => Promise<
   const saleChanged = useSaleChanged();
   const key = useRef<string | null>(null);
   return async (draft, picture) => {
-    key.current ??= newRequestKey();
+    key.current ??= newIdempotencyKey();
     const sale = await createSale(createBody(draft, language), key.current).catch((error: unknown) => {
       // A refusal is kept by the server under its key: what is mended needs a new one. What may have arrived keeps it.
       if (!isFateUnknown(error)) {
