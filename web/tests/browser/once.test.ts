@@ -87,7 +87,7 @@ test("a reload before the answer has come goes on with the same key", async () =
   await purchase(at.page, "placing").waitFor();
   await at.page.reload();
   await expectSuccessOnce(at);
-  expect(at.presses.length).toBeGreaterThanOrEqual(2);
+  await expect.poll(() => at.presses.length, SOON).toBeGreaterThanOrEqual(2);
   expectOneKey(at.presses);
 });
 
@@ -149,7 +149,8 @@ test("the connection breaks after the order was taken and before the answer", as
   await shows(at.page, "Connection lost").waitFor();
   shop.proxy.restore();
   await expectSuccessOnce(at);
-  expect(at.presses.length).toBeGreaterThanOrEqual(2);
+  // The order is seen among the orders, perhaps before the next try; that one still goes out, with the same key.
+  await expect.poll(() => at.presses.length, SOON).toBeGreaterThanOrEqual(2);
   expectOneKey(at.presses);
 });
 
