@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::outcomes::Outcomes;
 use super::place_order::Purchases;
 use super::reconcile_gate::{GateReconciler, sales_with_gate};
+use super::retry::RetryPause;
 use super::sale_board::SaleBoard;
 use super::sessions::Sessions;
-use super::settle_orders::Outage;
 use crate::config::intervals;
-use crate::db::{self, Database, DbError, Notification};
+use crate::db::{self, Database, DbError, Notification, Outage};
 use crate::domain::{SaleId, SaleSnapshot};
 use crate::gate::TokenGate;
 
@@ -29,6 +29,7 @@ const NEWS_MAX: usize = 256;
 /// What follows, and what is kept fresh.
 pub struct Follower {
     pub database: Database,
+    pub outage: Arc<Outage>,
     pub board: Arc<SaleBoard>,
     pub gate: Arc<TokenGate>,
     pub outcomes: Arc<Outcomes>,
@@ -42,7 +43,7 @@ impl Follower {
         let (announce, announced) = mpsc::channel(1024);
         tokio::select! {
             () = stopping.cancelled() => {}
-            () = listen_for_ever(&url, &announce) => {}
+            () = listen_for_ever(&url, &announce, &self.outage) => {}
             () = self.keep_fresh(announced) => {}
         }
     }
@@ -71,7 +72,7 @@ impl Follower {
                     loaded
                 }
             };
-            // An outage is reported once, by the listener; what failed here is tried again with the next tick.
+            // An outage has been said; what failed here is tried again with the next tick.
             if let Err(error) = done {
                 tracing::debug!(%error, "what this process holds was not refreshed");
             }
@@ -210,12 +211,13 @@ pub async fn probe_redis(gate: Arc<crate::gate::RedisGate>) {
     }
 }
 
-async fn listen_for_ever(url: &str, announce: &mpsc::Sender<Notification>) {
-    let mut outage = Outage::default();
+async fn listen_for_ever(url: &str, announce: &mpsc::Sender<Notification>, outage: &Outage) {
+    let mut retry = RetryPause::default();
     loop {
-        let listening = db::listen(url, "flashsale listener", announce, || outage.over()).await;
+        let listening = db::listen(url, "flashsale listener", announce, || retry.reset()).await;
         let Err(error) = listening else { return };
-        tokio::time::sleep(outage.pause(&error)).await;
+        outage.failed(&error);
+        tokio::time::sleep(retry.next()).await;
     }
 }
 

@@ -10,6 +10,7 @@ pub mod pictures;
 pub mod place_order;
 pub mod publish_sales;
 pub mod reconcile_gate;
+mod retry;
 pub mod sale_activity;
 pub mod sale_board;
 pub mod sessions;

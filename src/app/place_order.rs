@@ -287,8 +287,8 @@ async fn place_batch(
         maybe_placed |= error.is_outcome_unknown();
         if !error.is_transient() || started.elapsed() + pause >= deadlines::PURCHASE_BATCH {
             counter!("flashsale_purchases_not_placed_total").increment(requests.len() as u64);
-            // An outage is reported once, by the listener; an error that will not pass is a fault of ours.
-            if error.is_transient() {
+            // An outage has been said; anything else that will not pass is a fault of ours.
+            if error.is_transient() || error.is_outage() {
                 tracing::debug!(%product_id, purchases = requests.len(), maybe_placed, %error, "a batch was not placed");
             } else {
                 tracing::error!(%product_id, purchases = requests.len(), %error, "a batch cannot be placed");

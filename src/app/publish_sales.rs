@@ -7,9 +7,8 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile_gate::{GateReconciler, ReconcileError, sales_with_gate};
-use super::settle_orders::Outage;
 use crate::config::intervals;
-use crate::db::{Database, DbError};
+use crate::db::Database;
 use crate::gate::RedisGate;
 
 /// Rows of each kind deleted by one call.
@@ -17,7 +16,6 @@ const PRUNE_ROWS_MAX: i32 = 10_000;
 
 /// Keeps Redis up to date until `stopping`. Every worker does so: all of it is idempotent.
 pub async fn publish_sales_until(stopping: CancellationToken, database: Database, redis: Arc<RedisGate>) {
-    let mut outage = Outage::default();
     let mut reconciler = GateReconciler::default();
     let mut tick = tokio::time::interval(intervals::BOARD_REFRESH / 2);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -36,10 +34,8 @@ pub async fn publish_sales_until(stopping: CancellationToken, database: Database
             reconcile_at = Instant::now() + intervals::RECONCILE;
         }
         match publish_once(&database, &redis, reconcile.then_some(&mut reconciler)).await {
-            Ok(()) => outage.over(),
-            Err(ReconcileError::Database(error)) => {
-                outage.pause(&error);
-            }
+            Ok(()) => {}
+            Err(ReconcileError::Database(error)) => tracing::debug!(%error, "the sales were not published"),
             Err(ReconcileError::Redis(error)) => redis.mark_unavailable(&error),
         }
     }
@@ -73,8 +69,9 @@ pub async fn prune_until(stopping: CancellationToken, database: Database) {
             () = stopping.cancelled() => return,
             _ = prune.tick() => {}
         }
-        let pruned: Result<(), DbError> = database.prune(PRUNE_ROWS_MAX).await;
-        if let Err(error) = pruned {
+        if let Err(error) = database.prune(PRUNE_ROWS_MAX).await
+            && !error.is_outage()
+        {
             tracing::warn!(%error, again_in_s = Duration::as_secs(&intervals::PRUNE), "old rows were not deleted");
         }
     }

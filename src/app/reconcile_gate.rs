@@ -15,6 +15,10 @@ use crate::gate::{GateRepair, GateState, ProcessGate, RedisError, RedisGate};
 const AROUND_WINDOW: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 /// A full comparison is made again after this many times the time the last one took: at most a twentieth of a core.
 const COST_FACTOR: u32 = 20;
+/// What a comparison takes at most, and more for each live order. The rest was waiting, for a lock or a network that
+/// stood still, and must not keep the gate from being compared as soon as that is over.
+const COST_MAX: Duration = Duration::from_millis(100);
+const COST_MAX_PER_ORDER: Duration = Duration::from_micros(10);
 
 /// A gate that is as large as it should be is compared again after this.
 const SAME_SIZE_PAUSE: Duration = Duration::from_secs(5);
@@ -73,10 +77,10 @@ impl GateReconciler {
             Some(_) => redis.state(sale.flash_sale_id).await?,
             None => None,
         };
-        let repair = self.repair(database, sale, state).await?;
+        let (repair, live) = self.repair(database, sale, state).await?;
         // Also without a change: it keeps the gate alive.
         redis.apply(sale.flash_sale_id, &repair).await?;
-        self.done(sale, &repair, started)
+        Ok(self.done(sale, &repair, live, started.elapsed()))
     }
 
     /// Reconciles one sale's gate in this process. Answers the number of holders repaired.
@@ -94,9 +98,9 @@ impl GateReconciler {
         }
         let started = Instant::now();
         let state = gate.state(sale.flash_sale_id);
-        let repair = self.repair(database, sale, state).await?;
+        let (repair, live) = self.repair(database, sale, state).await?;
         gate.apply(sale.flash_sale_id, &repair);
-        self.done(sale, &repair, started)
+        Ok(self.done(sale, &repair, live, started.elapsed()))
     }
 
     /// Whether a gate of this capacity and number of holders need not be compared with the database now. One that has as
@@ -108,12 +112,13 @@ impl GateReconciler {
         capacity == i64::from(sale.quantity) && Instant::now() < due
     }
 
+    /// The repair, and the number of live orders.
     async fn repair(
         &mut self,
         database: &Database,
         sale: &SaleSnapshot,
         state: Option<GateState>,
-    ) -> Result<GateRepair, DbError> {
+    ) -> Result<(GateRepair, usize), DbError> {
         let live: HashMap<UserId, OrderId> =
             database.live_orders(sale.product_id, sale.flash_sale_id).await?.into_iter().collect();
         let mut suspects: HashMap<(UserId, OrderId), Instant> = self
@@ -131,12 +136,11 @@ impl GateReconciler {
         );
         self.suspects
             .extend(suspects.into_iter().map(|((user, order), since)| ((sale.flash_sale_id, user, order), since)));
-        Ok(repair)
+        Ok((repair, live.len()))
     }
 
-    fn done(&mut self, sale: &SaleSnapshot, repair: &GateRepair, started: Instant) -> Result<usize, ReconcileError> {
-        let pause = (started.elapsed() * COST_FACTOR).max(intervals::RECONCILE);
-        self.due.insert(sale.flash_sale_id, Instant::now() + pause);
+    fn done(&mut self, sale: &SaleSnapshot, repair: &GateRepair, live: usize, took: Duration) -> usize {
+        self.due.insert(sale.flash_sale_id, Instant::now() + pause(took, live));
         let repaired = repair.put.len() + repair.remove.len();
         if !repair.is_empty() {
             counter!("flashsale_gate_repairs_total").increment(repaired as u64);
@@ -145,8 +149,14 @@ impl GateReconciler {
                 capacity = ?repair.capacity, "the gate was reconciled with the database"
             );
         }
-        Ok(repaired)
+        repaired
     }
+}
+
+/// How long to wait after a comparison with so many live orders that took so long.
+fn pause(took: Duration, live: usize) -> Duration {
+    let cost_max = COST_MAX + COST_MAX_PER_ORDER * u32::try_from(live).unwrap_or(u32::MAX);
+    (took.min(cost_max) * COST_FACTOR).max(intervals::RECONCILE)
 }
 
 /// What brings a gate to the live orders. A holder that no live order accounts for is removed once it has been a
@@ -191,10 +201,19 @@ mod tests {
 
     use uuid::Uuid;
 
-    use super::compare;
+    use super::{compare, pause};
     use crate::gate::{GateRepair, GateState};
 
     const GRACE: Duration = Duration::from_secs(7);
+
+    #[test]
+    fn a_comparison_that_waited_does_not_put_the_next_one_off() {
+        let (short, long) = (Duration::from_millis(1), Duration::from_secs(4));
+        assert_eq!(pause(short, 10), Duration::from_millis(500), "no more often than that");
+        assert_eq!(pause(Duration::from_millis(80), 10), Duration::from_millis(1600), "a twentieth of the time");
+        assert_eq!(pause(long, 0), Duration::from_secs(2), "nothing to compare takes no 4 s");
+        assert_eq!(pause(long, 1_000_000), Duration::from_secs(80), "a million may");
+    }
 
     fn id(n: u128) -> Uuid {
         Uuid::from_u128(n)

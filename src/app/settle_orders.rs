@@ -5,23 +5,22 @@ use std::time::{Duration, Instant};
 use metrics::{counter, histogram};
 use tokio_util::sync::CancellationToken;
 
+use super::retry::RetryPause;
 use crate::config::intervals;
 use crate::db::{Database, DbError, SettledBatch};
 
-/// Longest pause between tries while the database cannot be used.
-const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Messages settled one by one after a batch failed.
 const SINGLY_MAX: i32 = 100;
 
 /// Settles until `stopping`; the batch under way is finished. An empty queue is looked at again soon, less often the
-/// longer it stays empty; an outage of the database is logged once.
+/// longer it stays empty.
 pub async fn settle_until(stopping: CancellationToken, database: Database, batch_max: i32) {
-    let mut outage = Outage::default();
+    let mut retry = RetryPause::default();
     let mut idle = intervals::QUEUE_POLL_MIN;
     while !stopping.is_cancelled() {
         let pause = match settle_once(&database, batch_max).await {
             Ok(batch) => {
-                outage.over();
+                retry.reset();
                 // A full batch: more is waiting.
                 if batch.messages >= batch_max {
                     continue;
@@ -30,7 +29,10 @@ pub async fn settle_until(stopping: CancellationToken, database: Database, batch
                 idle = idle.min(intervals::QUEUE_POLL_MAX);
                 idle
             }
-            Err(error) => outage.pause(&error),
+            Err(error) => {
+                tracing::debug!(%error, "nothing was settled");
+                retry.next()
+            }
         };
         tokio::select! {
             () = stopping.cancelled() => {}
@@ -48,8 +50,9 @@ pub async fn settle_once(database: &Database, batch_max: i32) -> Result<SettledB
     let started = Instant::now();
     let batch = match database.settle_orders(batch_max).await {
         Err(error) if !error.is_transient() => {
-            tracing::warn!(%error, "a batch cannot be settled: settling its messages one by one");
-            database.settle_orders_singly(SINGLY_MAX.min(batch_max)).await?
+            let singly = database.settle_orders_singly(SINGLY_MAX.min(batch_max)).await?;
+            tracing::warn!(%error, "a batch could not be settled: its messages were settled one by one");
+            singly
         }
         batch => batch?,
     };
@@ -69,32 +72,5 @@ fn record(batch: &SettledBatch, took: Duration) {
     if batch.dead_lettered > 0 {
         counter!("flashsale_dead_letters_total").increment(u64::try_from(batch.dead_lettered).unwrap_or_default());
         tracing::error!(messages = batch.dead_lettered, "messages were set aside: see ops.dead_letters");
-    }
-}
-
-/// An outage of something a loop needs: said once when it begins and once when it is over.
-#[derive(Default)]
-pub struct Outage {
-    since: Option<Instant>,
-    pause: Duration,
-}
-
-impl Outage {
-    /// Notes a failure; answers how long to pause before the next try.
-    pub fn pause(&mut self, error: &DbError) -> Duration {
-        if self.since.is_none() {
-            tracing::warn!(%error, "the database cannot be used: trying again until it can");
-            self.since = Some(Instant::now());
-            self.pause = Duration::from_millis(25);
-        }
-        self.pause = (self.pause * 2).min(RETRY_PAUSE_MAX);
-        self.pause
-    }
-
-    /// Notes that it works.
-    pub fn over(&mut self) {
-        if let Some(since) = self.since.take() {
-            tracing::info!(outage_ms = since.elapsed().as_millis(), "the database can be used again");
-        }
     }
 }

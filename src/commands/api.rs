@@ -19,7 +19,7 @@ use crate::app::sale_board::SaleBoard;
 use crate::app::sessions::Sessions;
 use crate::app::watch_sales::SaleWatch;
 use crate::config::{Config, FOLLOWING_POOL_SIZE, PLACING_POOL_SIZE, REPORTS_POOL_SIZE, deadlines};
-use crate::db::Database;
+use crate::db::{Database, DbError, Outage};
 use crate::gate::{RedisGate, TokenGate};
 use crate::http::{Api, ApiParts, Limits, router, server};
 use crate::telemetry;
@@ -109,9 +109,12 @@ fn assemble(
     stopping: CancellationToken,
 ) -> anyhow::Result<(Api, Follower)> {
     let bounds = &config.bounds;
-    let database = Database::new(url, bounds.database_pool_size, "flashsale api", deadlines::STATEMENT)?;
-    let placing = Database::new(url, PLACING_POOL_SIZE, "flashsale api placing", deadlines::STATEMENT)?;
-    let following = Database::new(url, FOLLOWING_POOL_SIZE, "flashsale api following", deadlines::STATEMENT)?;
+    let outage = Arc::new(Outage::default());
+    let pool = |size, name| Ok::<_, DbError>(Database::new(url, size, name, deadlines::STATEMENT)?.telling(&outage));
+    let database = pool(bounds.database_pool_size, "flashsale api")?;
+    let placing = pool(PLACING_POOL_SIZE, "flashsale api placing")?;
+    let following = pool(FOLLOWING_POOL_SIZE, "flashsale api following")?;
+    // Its statements are long ones: that one of them runs out of time says nothing of the database.
     let reports = Database::new(url, REPORTS_POOL_SIZE, "flashsale api reports", deadlines::REPORT_STATEMENT)?;
     let board = Arc::new(SaleBoard::default());
     let gate = Arc::new(TokenGate::new(redis));
@@ -141,7 +144,7 @@ fn assemble(
         metrics: telemetry::init_metrics()?,
         stopping,
     });
-    Ok((api, Follower { database: following, board, gate, outcomes, purchases, sessions }))
+    Ok((api, Follower { database: following, outage, board, gate, outcomes, purchases, sessions }))
 }
 
 /// A connection is a file descriptor: as many as the system allows us.

@@ -45,6 +45,16 @@ impl DbError {
         }
     }
 
+    /// Whether the database cannot be used, by anybody: it is no fault of this statement's values (22, 23, P0) or its
+    /// neighbours (40).
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut(_) => true,
+            Self::Refused { sqlstate, .. } => !matches!(sqlstate.get(..2), Some("22" | "23" | "40" | "P0")),
+            Self::Url(_) | Self::Unexpected(_) => false,
+        }
+    }
+
     /// The name of the constraint that refused a statement.
     pub fn constraint(&self) -> Option<&str> {
         match self {

@@ -11,6 +11,7 @@ pub mod migrate;
 mod notifications;
 mod ops;
 mod orders;
+mod outage;
 mod pictures;
 mod sales;
 mod sessions;
@@ -23,10 +24,12 @@ pub use idempotency::{KeptAnswer, KeyClaim, KeyState};
 pub use notifications::{Notification, listen};
 pub use ops::{QueueHealth, SaleBook};
 pub use orders::{SettledBatch, SettledOrder};
+pub use outage::Outage;
 pub use pictures::StoredPicture;
 pub use sales::{EndSale, SalesNow};
 pub use users::{SessionUser, StoredUser};
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
@@ -40,6 +43,7 @@ use crate::config::deadlines;
 pub struct Database {
     pool: Pool,
     statement_max: Duration,
+    outage: Option<Arc<Outage>>,
 }
 
 impl Database {
@@ -64,7 +68,12 @@ impl Database {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|e| DbError::Url(e.to_string()))?;
-        Ok(Self { pool, statement_max: statement + Duration::from_secs(1) })
+        Ok(Self { pool, statement_max: statement + Duration::from_secs(1), outage: None })
+    }
+
+    /// Says there how its calls go.
+    pub fn telling(self, outage: &Arc<Outage>) -> Self {
+        Self { outage: Some(Arc::clone(outage)), ..self }
     }
 
     /// Runs one statement and returns its rows. `sql` is static text; its plan is kept by each connection.
@@ -74,6 +83,21 @@ impl Database {
 
     /// As [`query`](Self::query), given up after `limit`, the wait for a connection included.
     async fn query_within(
+        &self,
+        limit: Duration,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, DbError> {
+        let answer = self.query_once(limit, sql, parameters).await;
+        match (&self.outage, &answer) {
+            (Some(outage), Ok(_)) => outage.worked(),
+            (Some(outage), Err(error)) if error.is_outage() => outage.failed(error),
+            _ => {}
+        }
+        answer
+    }
+
+    async fn query_once(
         &self,
         limit: Duration,
         sql: &'static str,

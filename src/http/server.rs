@@ -26,15 +26,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub async fn serve(listener: TcpListener, router: Router, connections_max: usize, stopping: CancellationToken) {
     let connections = Arc::new(Semaphore::new(connections_max));
     let graceful = GracefulShutdown::new();
+    let mut is_refused = false;
     loop {
         let accepted = tokio::select! {
             () = stopping.cancelled() => break,
             accepted = accept(&listener, &connections) => accepted,
         };
-        let Some((stream, address, place)) = accepted else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
+        let (stream, address, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                if !is_refused {
+                    tracing::warn!(%error, "a connection was not accepted: trying again until one is");
+                }
+                is_refused = true;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
         };
+        is_refused = false;
         let connection = connection(&graceful, stream, address, router.clone());
         tokio::spawn(async move {
             connection.await;
@@ -50,20 +59,13 @@ pub async fn serve(listener: TcpListener, router: Router, connections_max: usize
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     // Beyond the bound, connections wait in the system's backlog.
-    let place = Arc::clone(connections).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, address)) => {
-            // Answers are small and complete: waiting to fill a packet only delays them.
-            let _ = stream.set_nodelay(true);
-            Some((stream, address, place))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "a connection was not accepted");
-            None
-        }
-    }
+    let place = Arc::clone(connections).acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, address) = listener.accept().await?;
+    // Answers are small and complete: waiting to fill a packet only delays them.
+    let _ = stream.set_nodelay(true);
+    Ok((stream, address, place))
 }
 
 /// Serves one connection to its end, or until the graceful stop lets it go.

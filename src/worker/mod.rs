@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::publish_sales::{prune_until, publish_sales_until};
 use crate::app::settle_orders::settle_until;
 use crate::config::{Bounds, deadlines};
-use crate::db::{Database, DbError};
+use crate::db::{Database, DbError, Outage};
 use crate::gate::RedisGate;
 
 /// Works until `stopping`; batches under way are finished.
@@ -21,8 +21,11 @@ pub async fn work_until(
     bounds: &Bounds,
     redis: Option<Arc<RedisGate>>,
 ) -> Result<(), DbError> {
-    let settling = Database::new(url, bounds.settle_loops, "flashsale worker", deadlines::SETTLE_STATEMENT)?;
-    let chores = Database::new(url, 2, "flashsale worker chores", deadlines::SETTLE_STATEMENT)?;
+    let outage = Arc::new(Outage::default());
+    let pool =
+        |size, name| Ok::<_, DbError>(Database::new(url, size, name, deadlines::SETTLE_STATEMENT)?.telling(&outage));
+    let settling = pool(bounds.settle_loops, "flashsale worker")?;
+    let chores = pool(2, "flashsale worker chores")?;
     let batch_max = i32::try_from(bounds.settle_batch_max).unwrap_or(i32::MAX);
     let mut tasks = JoinSet::new();
     for _ in 0..bounds.settle_loops {
