@@ -169,7 +169,6 @@ impl Purchases {
 
     /// Orders of one sale were settled: whoever waits is told, and the tokens of failed orders return to the gate.
     pub async fn orders_settled(&self, sale: SaleId, settled: &[(OrderId, UserId, Outcome)]) {
-        self.outcomes.announce(settled);
         let failed: Vec<_> = settled
             .iter()
             .filter(|(_, _, outcome)| *outcome != Outcome::Success)
@@ -178,6 +177,8 @@ impl Purchases {
         if !failed.is_empty() {
             self.gate.give_back(sale, failed).await;
         }
+        // Last: who hears of a failure may try again at once, and must not find the token of the failed order held.
+        self.outcomes.announce(settled);
     }
 
     async fn submit(
@@ -226,13 +227,12 @@ impl Purchases {
         Batcher::start(self.bounds, move |requests: Vec<PurchaseRequest>| {
             let database = database.clone();
             async move {
-                let size = requests.len();
                 match place_batch(&database, product_id, &requests).await {
-                    Ok(placements) => placements.into_iter().map(Ok).collect(),
-                    Err(error) => {
-                        let error = Arc::new(error);
-                        (0..size).map(|_| Err(Arc::clone(&error))).collect()
+                    Ok((placements, in_doubt)) => {
+                        let in_doubt = in_doubt.map(|last| Arc::new(LaneError { maybe_placed: true, last }));
+                        placements.into_iter().map(|placement| unless_in_doubt(placement, in_doubt.as_ref())).collect()
                     }
+                    Err(error) => vec![Err(Arc::new(error)); requests.len()],
                 }
             }
         })
@@ -263,28 +263,39 @@ fn token_is_unused(order_id: OrderId, placed: &Result<Placed, PlaceOrderError>) 
     }
 }
 
+/// A refusal is none while an earlier try of the same batch may still be under way: its statement may wait for a lock
+/// that a refusal does not take, and commit when the sale has ended or is sold out. Only a live order of the user under
+/// another id rules it out.
+fn unless_in_doubt(placement: Placement, in_doubt: Option<&Arc<LaneError>>) -> Result<Placement, Arc<LaneError>> {
+    match (placement, in_doubt) {
+        (Placement::Refused(refusal), Some(error)) if refusal != Refusal::AlreadyPurchased => Err(Arc::clone(error)),
+        (placement, _) => Ok(placement),
+    }
+}
+
 /// Places a batch, trying again while that may help and there is time. Trying again is safe because the order ids are
-/// the same; after a connection lost at COMMIT it is also how we learn what happened.
+/// the same; after a connection lost at COMMIT it is also how we learn what happened. Beside the placements: the error of
+/// an earlier try that may have taken effect.
 async fn place_batch(
     database: &Database,
     product_id: ProductId,
     requests: &[PurchaseRequest],
-) -> Result<Vec<Placement>, LaneError> {
+) -> Result<(Vec<Placement>, Option<DbError>), LaneError> {
     let started = Instant::now();
-    let mut maybe_placed = false;
+    let mut in_doubt = None;
     let mut pause = Duration::from_millis(20);
     loop {
         let left = deadlines::PURCHASE_BATCH.saturating_sub(started.elapsed());
         let limit = left.min(deadlines::STATEMENT_CLIENT);
-        let error = match database.place_orders(product_id, requests, maybe_placed, limit).await {
+        let error = match database.place_orders(product_id, requests, in_doubt.is_some(), limit).await {
             Ok(placements) => {
                 histogram!("flashsale_place_orders_batch_size").record(requests.len() as f64);
                 histogram!("flashsale_place_orders_seconds").record(started.elapsed().as_secs_f64());
-                return Ok(placements);
+                return Ok((placements, in_doubt));
             }
             Err(error) => error,
         };
-        maybe_placed |= error.is_outcome_unknown();
+        let maybe_placed = in_doubt.is_some() || error.is_outcome_unknown();
         if !error.is_transient() || started.elapsed() + pause >= deadlines::PURCHASE_BATCH {
             counter!("flashsale_purchases_not_placed_total").increment(requests.len() as u64);
             // An outage has been said; anything else that will not pass is a fault of ours.
@@ -296,7 +307,44 @@ async fn place_batch(
             return Err(LaneError { maybe_placed, last: error });
         }
         tracing::debug!(%product_id, purchases = requests.len(), %error, "placing a batch again");
+        if error.is_outcome_unknown() {
+            in_doubt = Some(error);
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(500));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
+    use super::{LaneError, Placed, PlaceOrderError, token_is_unused, unless_in_doubt};
+    use crate::db::DbError;
+    use crate::domain::{Placement, Refusal};
+
+    #[test]
+    fn a_refusal_in_doubt_is_none() {
+        let lost = Arc::new(LaneError { maybe_placed: true, last: DbError::Lost("reset".into()) });
+        let ended = || Placement::Refused(Refusal::SaleEnded);
+        assert_eq!(unless_in_doubt(ended(), None).unwrap(), ended());
+        assert!(unless_in_doubt(ended(), Some(&lost)).unwrap_err().maybe_placed);
+        let another = || Placement::Refused(Refusal::AlreadyPurchased);
+        assert_eq!(unless_in_doubt(another(), Some(&lost)).unwrap(), another(), "a user has one live order");
+        let accepted = || Placement::InProgress(Uuid::nil());
+        assert_eq!(unless_in_doubt(accepted(), Some(&lost)).unwrap(), accepted());
+    }
+
+    #[test]
+    fn a_token_serves_its_own_order_and_one_that_may_exist() {
+        let (mine, another) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let placed = |order_id| Ok(Placed { order_id, outcome: None });
+        assert!(!token_is_unused(mine, &placed(mine)));
+        assert!(token_is_unused(mine, &placed(another)));
+        assert!(!token_is_unused(mine, &Err(PlaceOrderError::OutcomeUnknown(String::new()))));
+        assert!(token_is_unused(mine, &Err(PlaceOrderError::Unavailable(String::new()))));
+        assert!(token_is_unused(mine, &Err(PlaceOrderError::Refused(Refusal::SoldOut))));
     }
 }

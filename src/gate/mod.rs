@@ -138,3 +138,37 @@ fn start_lane(sale: SaleId, redis: Arc<RedisGate>) -> Lane {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::{Admission, GateRepair, TokenGate};
+
+    const SALE: Uuid = Uuid::from_u128(1);
+    const ANN: Uuid = Uuid::from_u128(2);
+    const BOB: Uuid = Uuid::from_u128(3);
+
+    #[test]
+    fn a_repair_that_changes_anything_is_not_empty() {
+        assert!(GateRepair::default().is_empty());
+        assert!(!GateRepair { put: vec![(ANN, BOB)], ..GateRepair::default() }.is_empty());
+        assert!(!GateRepair { remove: vec![(ANN, BOB)], ..GateRepair::default() }.is_empty());
+        assert!(!GateRepair { capacity: Some(0), ..GateRepair::default() }.is_empty());
+    }
+
+    #[tokio::test]
+    async fn without_redis_the_process_admits() {
+        let gate = TokenGate::new(None);
+        let (first, second) = (Uuid::from_u128(10), Uuid::from_u128(11));
+        assert_eq!(gate.take(SALE, ANN, first).await, (Admission::Unknown, "none"));
+        gate.process().apply(SALE, &GateRepair { capacity: Some(1), ..GateRepair::default() });
+        assert_eq!(gate.take(SALE, ANN, first).await, (Admission::Admitted, "process"));
+        assert_eq!(gate.take(SALE, ANN, second).await, (Admission::Held(first), "process"));
+        assert_eq!(gate.take(SALE, BOB, second).await, (Admission::SoldOut, "process"));
+        gate.give_back(SALE, vec![(ANN, second)]).await;
+        assert_eq!(gate.take(SALE, BOB, second).await.0, Admission::SoldOut, "it is not held under that order");
+        gate.give_back(SALE, vec![(ANN, first)]).await;
+        assert_eq!(gate.take(SALE, BOB, second).await, (Admission::Admitted, "process"));
+    }
+}
