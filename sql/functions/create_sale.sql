@@ -1,6 +1,7 @@
 -- Creates a sale of a new product (p_name given) or of one that exists (p_product_id given and p_name null), and tells
 -- every API process. A repeated call with the same p_flash_sale_id changes nothing. Raises foreign_key_violation
 -- flash_sale_is_of_a_product for an unknown product and exclusion_violation no_overlapping_windows_of_one_product.
+-- Hazard: a call is repeated when its reply is lost, which can be before it has ended; the repetition waits for it.
 create or replace function flashsale.create_sale(
     p_flash_sale_id uuid, p_product_id uuid, p_name text, p_description text, p_price_in_cent integer,
     p_quantity integer, p_start_date timestamptz, p_end_date timestamptz
@@ -9,6 +10,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform pg_advisory_xact_lock(hashtextextended(p_flash_sale_id::text, 0));
     if exists (select from flashsale.flash_sales s where s.flash_sale_id = p_flash_sale_id) then
         return;
     end if;

@@ -1,7 +1,7 @@
 -- Ends a sale that is running at this moment by the database's clock, and tells every API process. Answers 'ended',
 -- 'sale_not_active' or 'sale_not_found'. Orders accepted before still settle.
--- Hazard: takes the row of the sale as update_sale does, so it waits for the batch being settled. A batch of purchases on
--- its way through place_orders read the window before this COMMIT and is still accepted.
+-- Hazard: takes the row of the sale as update_sale does, so it waits for the batch being settled; then its intake, as
+-- settling does, so that a batch of purchases was accepted before the end or finds the sale ended.
 create or replace function flashsale.end_sale(p_flash_sale_id uuid) returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -14,7 +14,8 @@ begin
     if not found then
         return 'sale_not_found';
     end if;
-    v_now := clock_timestamp();  -- after the lock was got
+    perform from flashsale.sale_intakes i where i.flash_sale_id = p_flash_sale_id for no key update;
+    v_now := clock_timestamp();  -- after the locks were got
     if v_now < v_sale.start_date or v_now >= v_sale.end_date then
         return 'sale_not_active';
     end if;

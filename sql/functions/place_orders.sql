@@ -35,7 +35,12 @@ begin
         v_refusal := flashsale.refusal_outside_window(p_product_id, v_now);
     else
         v_free := flashsale.free_units(v_sale.flash_sale_id);
-        if v_free <= 0 then
+        -- Who had the intake before us may have ended the sale.
+        if not exists (
+            select from flashsale.flash_sales s where s.flash_sale_id = v_sale.flash_sale_id and v_now < s.end_date
+        ) then
+            v_refusal := 'sale_ended';
+        elsif v_free <= 0 then
             v_refusal := 'sold_out';
         end if;
     end if;

@@ -1,5 +1,5 @@
 -- Two sessions at once: what one holds the other waits for, skips or is told.
-select plan(27);
+select plan(103);
 select fixture.add_users('{1,2,3,4,5,6,7,8,9}');
 select fixture.open_sale(1, 5);
 select fixture.open_session('one');
@@ -14,6 +14,24 @@ begin
     perform from public.dblink_get_result(session) as t (line text);
 end
 $$;
+create function pg_temp.error(session text) returns text language plpgsql as $$
+declare
+    v_error text := 'none';
+begin
+    begin
+        perform from public.dblink_get_result(session) as t (line text);
+    exception when others then
+        v_error := sqlerrm;
+    end;
+    perform from public.dblink_get_result(session) as t (line text);
+    return v_error;
+end
+$$;
+create function fixture.set_quantity(n integer, units integer) returns boolean language sql as $$
+    select flashsale.update_sale(fixture.sale_id(n), null, null, null, units, null, null)
+$$;
+create function fixture.live(n integer) returns integer language sql
+return (select i.live from flashsale.sale_intakes i where i.flash_sale_id = fixture.sale_id(n));
 
 -- One user, two API processes: the second waits for the first and is told of its order.
 select public.dblink_exec('one', 'begin');
@@ -131,4 +149,306 @@ select public.dblink_exec('one', 'commit');
 select results_eq(
     $$select pg_temp.answer('two')$$, array['in_progress 71', 'in_progress 73'], 'and is told the order of the first'
 );
+
+-- Settling and the administrator take turns on the row of the sale, whoever comes first.
+select fixture.settle(100);
+select fixture.open_sale(11, 5);
+select fixture.place(11, '{111,112,113}', '{1,2,3}');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select fixture.settle(2)');
+select public.dblink_send_query('two', 'select fixture.set_quantity(11, 1)');
+select ok(fixture.waits_for_a_lock('%set_quantity(11, 1)%'), 'a quantity is not lowered below a batch being settled');
+select public.dblink_exec('one', 'commit');
+select is(
+    pg_temp.error('two'),
+    'new row for relation "flash_sales" violates check constraint "no_oversell"', 'and refused when the units are sold'
+);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select fixture.set_quantity(11, 2)');
+select public.dblink_send_query('two', 'select fixture.settle(100)');
+select ok(fixture.waits_for_a_lock('%settle(100)%'), 'a worker waits for a quantity being changed');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['1 0 1 0 0'], 'and decides by the new one');
+select fixture.open_sale(12, 5);
+select fixture.place(12, '{121,122}', '{1,2}');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select fixture.settle(1)');
+select public.dblink_send_query('two', 'select flashsale.end_sale(fixture.sale_id(12))');
+select ok(fixture.waits_for_a_lock('%end_sale%'), 'ending a sale waits for the batch being settled');
+select public.dblink_exec('one', 'rollback');
+select results_eq($$select pg_temp.answer('two')$$, array['ended'], 'and ends it');
+select fixture.open_sale(13, 5);
+select fixture.place(13, '{131}', '{1}');
+select public.dblink_exec('one', 'begin');
+select results_eq(
+    $$select pg_temp.in_session('one', 'select flashsale.end_sale(fixture.sale_id(13))')$$, array['ended'], 'being ended'
+);
+select public.dblink_send_query('two', 'select fixture.settle(100)');
+select ok(fixture.waits_for_a_lock('%settle(100)%'), 'a worker waits for the end of a sale');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['3 3 0 0 0'], 'and what was accepted before still succeeds');
+
+-- Two administrators: who comes second sees what the first has done.
+select fixture.open_sale(14, 5);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select fixture.set_quantity(14, 7)');
+select public.dblink_send_query('two', 'select fixture.set_quantity(14, 9)');
+select ok(fixture.waits_for_a_lock('%set_quantity(14, 9)%'), 'two changes take turns');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['t'], 'and both are done');
+select is(p.quantity, 9, 'the product has the units of its sale') from flashsale.products p
+where p.product_id = fixture.product_id(14);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select flashsale.end_sale(fixture.sale_id(14))');
+select public.dblink_send_query('two', 'select flashsale.end_sale(fixture.sale_id(14))');
+select ok(fixture.waits_for_a_lock('%end_sale%'), 'two ends take turns');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['sale_not_active'], 'and one of them ends it');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select fixture.set_quantity(14, 3)');
+select public.dblink_send_query('two', 'select flashsale.end_sale(fixture.sale_id(14))');
+select ok(fixture.waits_for_a_lock('%end_sale%'), 'an end waits for a change');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['sale_not_active'], 'and is answered');
+
+-- Placing and the administrator: neither waits for the other. Who waits for the intake has the quantity of afterwards.
+select fixture.open_sale(15, 5);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select * from fixture.place(15, '{151,152}', '{1,2}')$$);
+select public.dblink_send_query('two', $$select * from fixture.place(15, '{153,154}', '{3,4}')$$);
+select ok(fixture.waits_for_a_lock('%{153,154}%'), 'waits');
+set lock_timeout = '5s';
+select ok(fixture.set_quantity(15, 3), 'a quantity is lowered without waiting for who is placing');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['in_progress 153', 'sold_out -'], 'and one unit is left of two');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select fixture.set_quantity(15, 2)');
+select public.dblink_exec('two', 'begin');
+select results_eq(
+    $$select pg_temp.in_session('two', $q$select * from fixture.place(15, '{155}', '{5}')$q$)$$,
+    array['sold_out -'], 'a batch does not wait for a quantity being changed'
+);
+select public.dblink_exec('two', 'commit');
+select public.dblink_exec('one', 'commit');
+select is(fixture.settle(100), '3 2 1 0 0', 'orders admitted before the quantity was lowered may fail');
+select fixture.open_sale(16, 5);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select * from fixture.place(16, '{161}', '{1}')$$);
+select public.dblink_send_query('two', 'select flashsale.end_sale(fixture.sale_id(16))');
+select ok(fixture.waits_for_a_lock('%end_sale%'), 'an end waits for who is placing');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['ended'], 'and comes after them');
+select ok(bool_and(o.accepted_at < s.end_date), 'so that they were in time')
+from flashsale.orders o join flashsale.flash_sales s on s.flash_sale_id = o.flash_sale_id
+where o.flash_sale_id = fixture.sale_id(16);
+select is(array_agg(p), '{sale_ended -}', 'the next are not') from fixture.place(16, '{163}', '{3}') p;
+select fixture.open_sale(17, 5);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select flashsale.end_sale(fixture.sale_id(17))');
+select public.dblink_send_query('two', $$select * from fixture.place(17, '{171}', '{1}')$$);
+select ok(fixture.waits_for_a_lock('%{171}%'), 'a batch waits for an end');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['sale_ended -'], 'and is too late');
+select fixture.open_sale(47, 5);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select flashsale.end_sale(fixture.sale_id(47))');
+select public.dblink_send_query('two', $$select * from fixture.place(47, '{471}', '{1}')$$);
+select ok(fixture.waits_for_a_lock('%{471}%'), 'waits');
+select public.dblink_exec('one', 'rollback');
+select results_eq($$select pg_temp.answer('two')$$, array['in_progress 471'], 'or not, when the end is rolled back');
+select is(fixture.settle(100), '2 2 0 0 0', 'and what was accepted succeeds');
+
+-- Settling gives units back to the intake that a batch of purchases holds: the worker waits, the batch never for it.
+select fixture.open_sale(18, 4);
+select fixture.place(18, '{181,182}', '{1,2}');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select * from fixture.place(18, '{183}', '{3}')$$);
+select fixture.set_quantity(18, 1);
+select public.dblink_send_query('two', 'select fixture.settle(100)');
+select ok(fixture.waits_for_a_lock('%settle(100)%'), 'a worker whose orders fail waits for who is placing');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['2 1 1 0 0'], 'without a deadlock');
+select is(fixture.live(18), 2, 'one has its unit, one is placed');
+select public.dblink_exec('one', 'begin');
+select results_eq($$select pg_temp.in_session('one', 'select fixture.settle(100)')$$, array['1 0 1 0 0'], 'it fails');
+select is(
+    array_agg(p), '{sold_out -}', 'a sold-out sale is answered without waiting for the worker'
+) from fixture.place(18, '{184}', '{4}') p;
+select public.dblink_exec('one', 'commit');
+select is(fixture.live(18), 1, 'and its place is free');
+
+-- Settling singly: what one worker has in hand the other waits for, and the unit of a dead letter goes to who waits.
+create function fixture.raise_defect() returns trigger language plpgsql as $$
+begin
+    if new.user_id = fixture.user_id(9) and new.failure_reason is null then
+        raise exception 'a defect';
+    end if;
+    return new;
+end
+$$;
+create trigger defect before update on flashsale.orders for each row execute function fixture.raise_defect();
+select fixture.open_sale(19, 3);
+select fixture.place(19, '{191,192}', '{9,2}');
+select public.dblink_exec('one', 'begin');
+select results_eq($$select pg_temp.in_session('one', 'select fixture.settle_singly(1)')$$, array['1 0 0 0 1'], 'set aside');
+select public.dblink_send_query('two', 'select fixture.settle(1)');
+select ok(fixture.waits_for_a_lock('%settle(1)%'), 'a worker waits for one that settles singly');
+select fixture.open_session('three');
+select public.dblink_send_query('three', $$select * from fixture.place(19, '{193,194}', '{3,4}')$$);
+select ok(fixture.waits_for_a_lock('%{193,194}%'), 'so does who is placing, when there is a unit to be had');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['1 1 0 0 0'], 'the next message is settled');
+select results_eq(
+    $$select pg_temp.answer('three')$$, array['in_progress 193', 'in_progress 194'], 'the unit of the dead letter is free'
+);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select fixture.settle(1)');
+select public.dblink_send_query('two', 'select fixture.settle_singly(100)');
+select ok(fixture.waits_for_a_lock('%settle_singly(100)%'), 'and one that settles singly for a worker');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['1 1 0 0 0'], 'without a deadlock');
+drop trigger defect on flashsale.orders;
+
+-- A sale that is being made is not there yet. Two of one product at one time: the second waits, and is refused.
+create function fixture.open_later(n integer, of_product integer) returns text language sql
+return (select 'done' from flashsale.create_sale(
+    fixture.sale_id(n), fixture.product_id(of_product), null, null, null, 5,
+    clock_timestamp() + interval '1 day', clock_timestamp() + interval '2 days'
+));
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select fixture.open_sale(21, 5)::text');
+select is(array_agg(p), '{product_not_found -}', 'not made yet') from fixture.place(21, '{211}', '{1}') p;
+select public.dblink_exec('one', 'commit');
+select is(array_agg(p), '{in_progress 211}', 'made') from fixture.place(21, '{211}', '{1}') p;
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select fixture.open_sale(26, 5)::text');
+select public.dblink_send_query('two', 'select fixture.open_sale(26, 5)::text');
+select ok(fixture.waits_for_a_lock('%open_sale(26%'), 'a call repeated before the first has ended waits for it');
+select public.dblink_exec('one', 'commit');
+select is(pg_temp.error('two'), 'none', 'and changes nothing');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select fixture.open_later(22, 21)');
+select public.dblink_send_query('two', 'select fixture.open_later(23, 21)');
+select ok(fixture.waits_for_a_lock('%open_later(23, 21)%'), 'two sales of one product take turns');
+select public.dblink_exec('one', 'commit');
+select is(
+    pg_temp.error('two'),
+    'conflicting key value violates exclusion constraint "no_overlapping_windows_of_one_product"', 'and one is refused'
+);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select fixture.set_quantity(21, 7)');
+select public.dblink_exec('two', 'begin');
+select public.dblink_send_query('two', 'select fixture.open_later(24, 15)');
+select results_eq($$select pg_temp.answer('two')$$, array['done'], 'a sale of another product does not wait');
+select public.dblink_exec('two', 'rollback');
+select public.dblink_exec('one', 'commit');
+
+-- A sale deleted by hand waits for who is placing and who is settling; what was placed is set aside, nobody waits for ever.
+select fixture.settle(100);
+select fixture.open_sale(25, 5);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select * from fixture.place(25, '{251}', '{1}')$$);
+select public.dblink_send_query(
+    'two', 'with d as (delete from flashsale.flash_sales where flash_sale_id = fixture.sale_id(25) returning 1) select * from d'
+);
+select ok(fixture.waits_for_a_lock('with d as%'), 'deleting a sale waits for who is placing');
+select public.dblink_send_query('three', $$select * from fixture.place(25, '{252}', '{2}')$$);
+select ok(fixture.waits_for_a_lock('%{252}%'), 'a second batch too');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['1'], 'then it is deleted');
+select isnt_empty($$select pg_temp.answer('three')$$, 'who waited is answered');
+select matches(fixture.settle(100), '^([12]) 0 0 0 \1$', 'what was placed is set aside');
+select is_empty($$select from flashsale.orders where status = 'in_progress'$$, 'nobody waits for ever');
+
+-- Idempotency keys: one claim of a key holds, whatever the order in which two batches name them, also beside prune.
+create function fixture.claim(keys text[], request integer) returns setof text language sql as $$
+    select c.state from flashsale.claim_idempotency_keys(
+        array_fill('a'::text, array[cardinality(keys)]), keys, array_fill('\x01'::bytea, array[cardinality(keys)]),
+        array_fill(fixture.order_id(request), array[cardinality(keys)]), interval '1 minute'
+    ) c
+$$;
+create function fixture.finish(keys text[], request integer, status smallint) returns text language sql as $$
+    select 'finished' from flashsale.finish_idempotency_keys(
+        array_fill('a'::text, array[cardinality(keys)]), keys, array_fill(fixture.order_id(request), array[cardinality(keys)]),
+        array_fill(status, array[cardinality(keys)]), array_fill('\x02'::bytea, array[cardinality(keys)])
+    )
+$$;
+create function fixture.age(which text) returns void language sql as $$
+    update flashsale.idempotency_keys set claimed_at = clock_timestamp() - interval '25 hours' where key = which
+$$;
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select fixture.claim('{k,l}', 1)$$);
+select public.dblink_send_query('two', $$select fixture.claim('{l,k}', 2)$$);
+select ok(fixture.waits_for_a_lock('%{l,k}%'), 'a key being claimed is waited for');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['running', 'running'], 'and is running, without a deadlock');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select fixture.claim('{m}', 1)$$);
+select public.dblink_send_query('two', $$select fixture.claim('{m}', 2)$$);
+select ok(fixture.waits_for_a_lock('%{m}%'), 'waits');
+select public.dblink_exec('one', 'rollback');
+select results_eq($$select pg_temp.answer('two')$$, array['claimed'], 'and has it when the first is rolled back');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select fixture.finish('{l,k}', 1, 200::smallint)$$);
+select public.dblink_send_query('two', $$select fixture.finish('{k,l}', 1, 500::smallint)$$);
+select ok(fixture.waits_for_a_lock('%500::smallint%'), 'two answers to the same keys take turns');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['finished'], 'without a deadlock');
+select is(array_agg(distinct k.answer_status), '{200}', 'the first answer stays') from flashsale.idempotency_keys k
+where k.key in ('k', 'l');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select fixture.finish('{m}', 2, null)$$);
+select public.dblink_send_query('two', $$select fixture.claim('{m}', 3)$$);
+select ok(fixture.waits_for_a_lock('%{m}%'), 'a claim waits for one that is given up');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['claimed'], 'and has the key');
+select fixture.age('k');
+select public.dblink_exec('one', 'begin');
+select results_eq($$select pg_temp.in_session('one', $q$select fixture.claim('{k}', 4)$q$)$$, array['claimed'], 'anew');
+select flashsale.prune(100);
+select public.dblink_exec('one', 'commit');
+select is(array_agg(c), '{running}', 'prune does not wait for a claim, nor take its key') from fixture.claim('{k}', 5) c;
+select fixture.age('l');
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select flashsale.prune(100)::text');
+select public.dblink_send_query('two', $$select fixture.claim('{l}', 6)$$);
+select ok(fixture.waits_for_a_lock('%{l}%'), 'a claim waits for prune');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['claimed'], 'and has the key that prune has deleted');
+
+-- Two processes note what they counted at one time, the same rows named in opposite orders.
+create function fixture.note(sales integer[], attempts bigint) returns text language sql as $$
+    select 'noted' from flashsale.note_activity(
+        (select array_agg(fixture.sale_id(n) order by at) from unnest(sales) with ordinality as u (n, at)),
+        array_fill('sold_out'::text, array[cardinality(sales)]), array_fill(attempts, array[cardinality(sales)])
+    )
+$$;
+select fixture.note('{11,12}', 1);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select fixture.note('{11,12}', 10)$$);
+select public.dblink_send_query('two', $$select fixture.note('{12,11}', 100)$$);
+select ok(fixture.waits_for_a_lock('%{12,11}%'), 'the second waits for the first');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['noted'], 'without a deadlock');
+select is(array_agg(t.attempts), '{111,111}', 'and nothing is lost') from flashsale.sale_attempt_totals t
+where t.answer = 'sold_out';
+
+-- One address, two users; one session, two logouts.
+create function fixture.join(n integer, email text) returns text language sql as $$
+    select 'joined' from flashsale.create_user(fixture.user_id(n), email, '$argon2id$none', false)
+$$;
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select fixture.join(21, 'one@example.org')$$);
+select public.dblink_send_query('two', $$select fixture.join(22, 'one@example.org')$$);
+select ok(fixture.waits_for_a_lock('%join(22%'), 'one address is waited for');
+select public.dblink_exec('one', 'commit');
+select is(
+    pg_temp.error('two'), 'duplicate key value violates unique constraint "email_taken_once"', 'and taken once'
+);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', 'select flashsale.end_session(fixture.user_id(1), now() + interval ''1 hour'')::text');
+select public.dblink_send_query('two', 'select flashsale.end_session(fixture.user_id(1), now() + interval ''1 hour'')::text');
+select ok(fixture.waits_for_a_lock('%end_session%'), 'a session being ended is waited for');
+select public.dblink_exec('one', 'commit');
+select is(pg_temp.error('two'), 'none', 'and ending it twice is no error');
 select * from finish();

@@ -9,4 +9,5 @@ mod gate;
 mod harness;
 mod http;
 mod kill;
+mod oracle;
 mod worker;
