@@ -1,5 +1,5 @@
 //! Many runs: each is a process of its own with a time limit, a line when it is over, and the command that repeats it when
-//! it found something. In the end a table, and bench/results/faults.json.
+//! it found something.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -7,12 +7,12 @@ use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
 use crate::Selection;
 use crate::catalogue::{self, FAULTS, Fault};
 use crate::checker::Verdict;
 use crate::harness::process::die_with_parent;
+use crate::needs::Provisions;
+use crate::report;
 use crate::run::{Outcome, directory, result_path};
 
 /// A run that takes longer hangs.
@@ -33,18 +33,20 @@ pub fn run(selection: &Selection) -> ExitCode {
     for (number, (fault, seed)) in plan.iter().enumerate() {
         let outcome = run_one(fault, *seed, selection.short, &[]);
         print_line(number + 1, plan.len(), &outcome);
-        if !outcome.verdict.violations.is_empty() {
+        if outcome.has_failed() {
             print_violations(&outcome, selection.short);
         }
         outcomes.push(outcome);
     }
-    print_table(&outcomes);
+    report::print_table(&outcomes);
     // The short selection is a test; the figures that are published come from whole runs.
     if !selection.short {
-        write_results(&outcomes);
+        report::write_results(&outcomes, selection.fault.is_none());
     }
-    let failed = outcomes.iter().filter(|outcome| !outcome.verdict.violations.is_empty()).count();
-    println!("{} passed, {failed} failed", outcomes.len() - failed);
+    let failed = outcomes.iter().filter(|outcome| outcome.has_failed()).count();
+    let skipped = outcomes.iter().filter(|outcome| outcome.skipped.is_some()).count();
+    let note = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+    println!("{} passed, {failed} failed{note}", outcomes.len() - failed - skipped);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -65,8 +67,12 @@ fn plan(selection: &Selection) -> Result<Vec<(&'static Fault, u64)>, String> {
     Ok(rounds.flat_map(|round| chosen.iter().map(move |fault| (*fault, seed_of(fault, round)))).collect())
 }
 
-/// Starts a process for one run and waits for its end. A run that breaks off or hangs is a violation too.
+/// Starts a process for one run and waits for its end. A run that breaks off or hangs is a violation too; one that lacks
+/// what it needs is skipped.
 pub fn run_one(fault: &Fault, seed: u64, short: bool, environment: &[(&str, &str)]) -> Outcome {
+    if let Some(reason) = fault.setup.need.missing() {
+        return Outcome { fault: fault.name.to_owned(), seed, skipped: Some(reason), ..Outcome::default() };
+    }
     let directory = directory(fault.name, seed);
     let _ = std::fs::remove_file(result_path(&directory));
     let parent = directory.parent().expect("target/faults");
@@ -78,6 +84,7 @@ pub fn run_one(fault: &Fault, seed: u64, short: bool, environment: &[(&str, &str
     command.args(["one", fault.name, &seed.to_string()]).args(short.then_some("--short"));
     command.env("RUST_BACKTRACE", "0").envs(environment.iter().copied());
     command.stdin(Stdio::null()).stdout(log.try_clone().expect("share the log")).stderr(log);
+    let _provisions = Provisions::give(fault.setup.need, &mut command);
     die_with_parent(&mut command);
     let began = Instant::now();
     let status = wait_for_end(&mut command);
@@ -118,22 +125,25 @@ fn broken_off(fault: &Fault, seed: u64, status: Option<ExitStatus>, took: Durati
         fault: fault.name.to_owned(),
         seed,
         seconds: took.as_secs_f64(),
-        looks: 0,
-        recovery_ms: None,
         verdict: Verdict { violations: vec![violation], ..Verdict::default() },
+        ..Outcome::default()
     }
 }
 
 fn print_line(number: usize, of: usize, outcome: &Outcome) {
-    let verdict = &outcome.verdict;
-    let word = if verdict.violations.is_empty() { "ok" } else { "VIOLATED" };
+    let Outcome { fault, seed, seconds, verdict, .. } = outcome;
+    if let Some(reason) = &outcome.skipped {
+        println!("[{number}/{of}] {fault:<22} seed {seed:<4} SKIPPED: {reason}");
+        return;
+    }
+    let word = if outcome.has_failed() { "VIOLATED" } else { "ok" };
+    let missed = if verdict.missed > 0 { format!(" ({} missed)", verdict.missed) } else { String::new() };
     println!(
-        "[{number}/{of}] {:<22} seed {:<4} {word:<8} {:>5.1} s  {:>5} operations, {} unknown, recovered in {}",
-        outcome.fault,
-        outcome.seed,
-        outcome.seconds,
+        "[{number}/{of}] {fault:<22} seed {seed:<4} {word:<8} {seconds:>5.1} s  {:>5} operations, {} unknown, \
+         {} strikes{missed}, recovered in {}",
         verdict.operations,
         verdict.unknown,
+        verdict.strikes,
         outcome.recovery_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms")),
     );
 }
@@ -153,78 +163,4 @@ pub fn print_violations(outcome: &Outcome, short: bool) {
     println!("  history and logs: {}, output: {}", directory.display(), directory.with_extension("log").display());
     let short = if short { " --short" } else { "" };
     println!("  again: cargo test --locked --test faults -- run --fault {fault} --seed {seed}{short}");
-}
-
-fn by_fault(outcomes: &[Outcome]) -> Vec<(&'static str, Vec<&Outcome>)> {
-    let of = |name: &str| outcomes.iter().filter(|outcome| outcome.fault == name).collect::<Vec<_>>();
-    FAULTS.iter().map(|fault| (fault.name, of(fault.name))).filter(|(_, runs)| !runs.is_empty()).collect()
-}
-
-/// Median and maximum.
-fn recovery(runs: &[&Outcome]) -> (Option<u64>, Option<u64>) {
-    let mut times: Vec<u64> = runs.iter().filter_map(|run| run.recovery_ms).collect();
-    times.sort_unstable();
-    (times.get(times.len() / 2).copied(), times.last().copied())
-}
-
-fn print_table(outcomes: &[Outcome]) {
-    println!(
-        "\n{:<22} {:>4} {:>10} {:>8} {:>9} {:>10} {:>7} {:>13} {:>8}",
-        "fault", "runs", "operations", "lost 200", "oversells", "duplicates", "unsold", "recovery p50", "max ms"
-    );
-    for (name, runs) in by_fault(outcomes) {
-        let total = |figure: fn(&Verdict) -> usize| runs.iter().map(|run| figure(&run.verdict)).sum::<usize>();
-        let (median, max) = recovery(&runs);
-        let ms = |time: Option<u64>| time.map_or_else(|| "-".to_owned(), |ms| ms.to_string());
-        println!(
-            "{name:<22} {:>4} {:>10} {:>8} {:>9} {:>10} {:>7} {:>13} {:>8}",
-            runs.len(),
-            total(|verdict| verdict.operations),
-            total(|verdict| verdict.lost_acknowledgements),
-            total(|verdict| verdict.oversells),
-            total(|verdict| verdict.duplicates),
-            runs.iter().map(|run| run.verdict.unsold_units).sum::<i64>(),
-            ms(median),
-            ms(max),
-        );
-    }
-}
-
-fn write_results(outcomes: &[Outcome]) {
-    let total =
-        |runs: &[&Outcome], figure: fn(&Verdict) -> usize| runs.iter().map(|run| figure(&run.verdict)).sum::<usize>();
-    let figures = |runs: &[&Outcome]| {
-        let (median, max) = recovery(runs);
-        json!({
-            "runs": runs.len(),
-            "operations": total(runs, |verdict| verdict.operations),
-            "acknowledged": total(runs, |verdict| verdict.acknowledged),
-            "unknown": total(runs, |verdict| verdict.unknown),
-            "lost_acknowledgements": total(runs, |verdict| verdict.lost_acknowledgements),
-            "oversells": total(runs, |verdict| verdict.oversells),
-            "duplicates": total(runs, |verdict| verdict.duplicates),
-            "unsold_units": runs.iter().map(|run| run.verdict.unsold_units).sum::<i64>(),
-            "overtaken_pairs": total(runs, |verdict| verdict.overtaken_pairs),
-            "recovery_ms": { "p50": median, "max": max },
-            "seeds": runs.iter().map(|run| run.seed).collect::<Vec<_>>(),
-        })
-    };
-    let violations: Vec<Value> = outcomes
-        .iter()
-        .filter(|outcome| !outcome.verdict.violations.is_empty())
-        .map(|run| json!({ "fault": run.fault, "seed": run.seed, "violations": run.verdict.violations }))
-        .collect();
-    let faults: BTreeMap<&str, Value> =
-        by_fault(outcomes).into_iter().map(|(name, runs)| (name, figures(&runs))).collect();
-    let all: Vec<&Outcome> = outcomes.iter().collect();
-    let results = json!({
-        "runs": outcomes.len(), "violations": violations, "totals": figures(&all), "faults": faults,
-        "finished_at": chrono::Utc::now(),
-    });
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/results");
-    std::fs::create_dir_all(&folder).expect("create bench/results");
-    let path = folder.join("faults.json");
-    std::fs::write(&path, serde_json::to_vec_pretty(&results).expect("the results as JSON"))
-        .expect("write the results");
-    println!("\nwritten: {}", path.display());
 }

@@ -4,7 +4,10 @@
 use futures_util::future::BoxFuture;
 
 use crate::load::Shape;
-use crate::strikes::{messages, network, postgres, processes, redis, strangers};
+use crate::needs::Need;
+use crate::strikes::{
+    clock, disk, failpoints, guessing, messages, network, postgres, processes, quantity, redis, sessions, strangers,
+};
 use crate::world::World;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,16 +28,47 @@ pub struct Setup {
     /// Messages may have copies: then every order in progress has at least one.
     pub has_duplicates: bool,
     pub hang_up_share: f64,
+    pub need: Need,
+    /// Nothing strikes from outside: the fault is in the load itself, or nowhere.
+    pub is_in_the_load: bool,
+    /// PostgreSQL or Redis cannot be used for a while: what is logged about it is bounded.
+    pub is_outage: bool,
+    /// A quantity is lowered: then orders in progress may fail.
+    pub is_lowered: bool,
+    pub has_rate_limits: bool,
 }
 
-const PLAIN: Setup =
-    Setup { gate: Gate::Any, is_proxied: false, is_herd: false, has_duplicates: false, hang_up_share: 0.01 };
+const PLAIN: Setup = Setup {
+    gate: Gate::Any,
+    is_proxied: false,
+    is_herd: false,
+    has_duplicates: false,
+    hang_up_share: 0.01,
+    need: Need::Nothing,
+    is_in_the_load: false,
+    is_outage: false,
+    is_lowered: false,
+    has_rate_limits: false,
+};
+const IN_THE_LOAD: Setup = Setup { is_in_the_load: true, ..PLAIN };
+const OUTAGE: Setup = Setup { is_outage: true, ..PLAIN };
 const REDIS: Setup = Setup { gate: Gate::Redis, ..PLAIN };
+const REDIS_OUTAGE: Setup = Setup { gate: Gate::Redis, ..OUTAGE };
 const PROXIED: Setup = Setup { is_proxied: true, ..PLAIN };
+const NETWORK_OUTAGE: Setup = Setup { is_proxied: true, ..OUTAGE };
 
 impl Setup {
-    pub const fn shape(&self, short: bool) -> Shape {
-        let shape = if self.is_herd { Shape::herd(short) } else { Shape::usual(short) };
+    /// Whether a clock can be set while people buy.
+    pub fn has_clock(&self) -> bool {
+        matches!(self.need, Need::DatabaseClock | Need::ProcessClocks)
+    }
+
+    pub fn shape(&self, short: bool) -> Shape {
+        let shape = match (self.is_herd, self.has_clock()) {
+            (true, _) => Shape::herd(short),
+            (false, true) => Shape::long(short),
+            (false, false) => Shape::usual(short),
+        };
         Shape { hang_up_share: self.hang_up_share, ..shape }
     }
 }
@@ -59,7 +93,7 @@ const fn short(fault: Fault, seed: u64) -> Fault {
 }
 
 pub const FAULTS: &[Fault] = &[
-    fault("none", "nothing breaks: the baseline", PLAIN, |world| Box::pin(nothing(world))),
+    fault("none", "nothing breaks: the baseline", IN_THE_LOAD, |world| Box::pin(nothing(world))),
     short(
         fault("worker-kill", "kill -9 of workers, again and again", PLAIN, |world| {
             Box::pin(processes::kill_workers(world))
@@ -68,6 +102,9 @@ pub const FAULTS: &[Fault] = &[
     ),
     fault("worker-kill-mid-batch", "kill -9 of both workers before the COMMIT of a batch", PLAIN, |world| {
         Box::pin(processes::kill_workers_before_commit(world))
+    }),
+    fault("worker-failpoints", "kill -9 of a worker at each named point before its COMMIT", PLAIN, |world| {
+        Box::pin(failpoints::kill_workers(world))
     }),
     fault("worker-freeze", "SIGSTOP of one worker, then of both, then SIGCONT", PLAIN, |world| {
         Box::pin(processes::freeze_workers(world))
@@ -81,6 +118,9 @@ pub const FAULTS: &[Fault] = &[
     fault("api-kill-mid-batch", "kill -9 of an API before the COMMIT of a batch", PLAIN, |world| {
         Box::pin(processes::kill_api_before_commit(world))
     }),
+    fault("api-failpoints", "kill -9 of an API at each named point before its COMMIT", PLAIN, |world| {
+        Box::pin(failpoints::kill_apis(world))
+    }),
     fault("api-stop", "graceful stop of an API under load, and start", PLAIN, |world| {
         Box::pin(processes::stop_api_gracefully(world))
     }),
@@ -89,38 +129,56 @@ pub const FAULTS: &[Fault] = &[
         Box::pin(processes::restart_all(world))
     }),
     short(
-        fault("postgres-stop", "immediate stop of PostgreSQL, an outage, start", PLAIN, |world| {
+        fault("postgres-stop", "immediate stop of PostgreSQL, an outage, start", OUTAGE, |world| {
             Box::pin(postgres::stop_immediately(world))
         }),
         3,
     ),
-    fault("backend-kill", "kill -9 of a backend: every session ends and the server recovers", PLAIN, |world| {
+    fault("backend-kill", "kill -9 of a backend: every session ends and the server recovers", OUTAGE, |world| {
         Box::pin(postgres::kill_backends(world))
     }),
     fault("backend-terminate", "pg_terminate_backend of every session of the product", PLAIN, |world| {
         Box::pin(postgres::terminate_backends(world))
     }),
-    fault("connections-exhausted", "somebody else takes every connection of PostgreSQL", PLAIN, |world| {
+    fault("connections-exhausted", "somebody else takes every connection of PostgreSQL", OUTAGE, |world| {
         Box::pin(postgres::exhaust_connections(world))
     }),
+    fault(
+        "disk-full",
+        "no room for tables, then none for the log of transactions",
+        Setup { need: Need::SmallDisk, ..OUTAGE },
+        |world| Box::pin(disk::fill(world)),
+    ),
+    fault(
+        "clock-database",
+        "the database's clock is set by 2 minutes and by an hour, forward and back",
+        Setup { need: Need::DatabaseClock, ..PLAIN },
+        |world| Box::pin(clock::set_database_clock(world)),
+    ),
+    fault(
+        "clock-api",
+        "clocks of APIs and workers are set by 2 minutes and by an hour, forward and back",
+        Setup { need: Need::ProcessClocks, ..PLAIN },
+        |world| Box::pin(clock::set_process_clocks(world)),
+    ),
     fault("dba-transaction", "a snapshot held open under load, and a table locked for a moment", PLAIN, |world| {
         Box::pin(postgres::leave_transaction_open(world))
     }),
     short(
-        fault("redis-kill", "kill -9 of Redis, an outage, start empty", REDIS, |world| {
+        fault("redis-kill", "kill -9 of Redis, an outage, start empty", REDIS_OUTAGE, |world| {
             Box::pin(redis::kill_and_start_empty(world))
         }),
         4,
     ),
     fault("redis-flush", "FLUSHALL, again and again", REDIS, |world| Box::pin(redis::flush(world))),
     fault("redis-old-dump", "Redis set back to an old dump", REDIS, |world| Box::pin(redis::restore_old_dump(world))),
-    fault("redis-slow", "Redis answers nobody for a while (DEBUG SLEEP)", REDIS, |world| {
+    fault("redis-slow", "Redis answers nobody for a while (DEBUG SLEEP)", REDIS_OUTAGE, |world| {
         Box::pin(redis::be_slow(world))
     }),
     fault(
         "redis-absent",
         "Redis is not there at the start and comes later",
-        Setup { gate: Gate::AbsentAtFirst, ..PLAIN },
+        Setup { gate: Gate::AbsentAtFirst, ..OUTAGE },
         |world| Box::pin(redis::come_late(world)),
     ),
     short(
@@ -135,8 +193,10 @@ pub const FAULTS: &[Fault] = &[
     fault("reply-late", "replies held past the time-out of their statement", PROXIED, |world| {
         Box::pin(network::hold_replies(world))
     }),
-    fault("network-cut", "PostgreSQL cannot be reached for a while", PROXIED, |world| Box::pin(network::cut(world))),
-    fault("network-stall", "nothing moves between the product and PostgreSQL for a while", PROXIED, |world| {
+    fault("network-cut", "PostgreSQL cannot be reached for a while", NETWORK_OUTAGE, |world| {
+        Box::pin(network::cut(world))
+    }),
+    fault("network-stall", "nothing moves between the product and PostgreSQL for a while", NETWORK_OUTAGE, |world| {
         Box::pin(network::stall(world))
     }),
     short(
@@ -148,13 +208,31 @@ pub const FAULTS: &[Fault] = &[
         ),
         6,
     ),
-    fault("hang-up", "a third of the shoppers hang up mid-request", Setup { hang_up_share: 0.33, ..PLAIN }, |world| {
-        Box::pin(nothing(world))
-    }),
+    fault(
+        "hang-up",
+        "a third of the shoppers hang up mid-request",
+        Setup { hang_up_share: 0.33, ..IN_THE_LOAD },
+        |world| Box::pin(nothing(world)),
+    ),
     fault("strangers", "slow heads, slow and huge bodies, deep JSON, bad UTF-8, forged tokens", PLAIN, |world| {
         Box::pin(strangers::visit(world))
     }),
-    fault("herd", "fifty times the stock in the first second", Setup { is_herd: true, ..PLAIN }, |world| {
+    fault("logged-out", "tokens of people who have signed out are used again", PLAIN, |world| {
+        Box::pin(sessions::sign_out(world))
+    }),
+    fault(
+        "guessing",
+        "passwords of many users guessed from one address, and of one user from many",
+        Setup { has_rate_limits: true, ..PLAIN },
+        |world| Box::pin(guessing::guess(world)),
+    ),
+    fault(
+        "lowered-quantity",
+        "an administrator takes units away while they are bought",
+        Setup { is_lowered: true, ..PLAIN },
+        |world| Box::pin(quantity::lower_and_raise(world)),
+    ),
+    fault("herd", "fifty times the stock in the first second", Setup { is_herd: true, ..IN_THE_LOAD }, |world| {
         Box::pin(nothing(world))
     }),
 ];

@@ -33,7 +33,7 @@ pub async fn unbalanced(world: &World) -> Vec<String> {
 /// A gate lives as long as the window of its sale.
 fn open_sales(world: &World) -> Vec<&Sale> {
     let sales = &world.sales;
-    let windowed = (!sales.windowed_ends).then_some(&sales.windowed);
+    let windowed = sales.windowed_stays_open.then_some(&sales.windowed);
     [Some(&sales.main), windowed].into_iter().flatten().collect()
 }
 

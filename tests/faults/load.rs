@@ -57,6 +57,11 @@ impl Shape {
         }
     }
 
+    /// Long enough for a clock to be set several times, and for everybody to notice each time.
+    pub const fn long(short: bool) -> Self {
+        Self { arrivals_within: Duration::from_secs(16), main_people: 2000, main_units: 1200, ..Self::usual(short) }
+    }
+
     /// Fifty times the stock in the first second.
     pub const fn herd(short: bool) -> Self {
         let units = if short { 40 } else { 60 };
@@ -142,7 +147,7 @@ async fn plan(world: &mut World, shape: &Shape) -> Vec<Visit> {
 }
 
 async fn people(world: &mut World, shape: &Shape, sale: &Sale, count: usize, arrive: Range<Duration>) -> Vec<Visit> {
-    let users = world.stack.users(count).await;
+    let users = world.users(count).await;
     let arrivals: Vec<Duration> = (0..count).map(|_| world.dice.random_range(arrive.clone())).collect();
     let known = users.into_iter().zip(arrivals);
     known.map(|(user, at)| visit(world, shape, Who::Known(user), sale.product_id, at)).collect()

@@ -6,15 +6,19 @@ mod campaign;
 mod catalogue;
 mod checker;
 mod client;
+mod clock;
 mod control;
+mod feeder;
 mod gates;
 #[path = "../it/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with tests/it, which uses what is not used here")]
 mod harness;
 mod load;
-mod proxy;
+mod logs;
+mod needs;
 mod record;
 mod recovery;
+mod report;
 mod run;
 mod shopper;
 mod strikes;
@@ -36,7 +40,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run faults, each with seeds of its own, and write bench/results/faults.json
+    /// Run faults, each with seeds of its own; all of them write bench/results/faults.json
     Run(Selection),
     /// Break promises on purpose (SABOTAGE_SQL) and see that the checker notices
     Control {

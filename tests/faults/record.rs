@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, LineWriter, Write as _};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,7 +13,8 @@ use uuid::Uuid;
 
 use crate::harness::history::Answer;
 
-/// Times are microseconds since 1970 by the clock of this machine, which is the database's too.
+/// Times are microseconds since 1970 by the clock of this machine. It is the database's too, unless a `Clock` says how far
+/// that one is off.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Record {
@@ -48,9 +50,39 @@ pub enum Record {
     Poison {
         messages: i64,
     },
+    /// The database's clock was set this far ahead of this machine's, at a moment between the two.
+    Clock {
+        from_us: i64,
+        until_us: i64,
+        offset_s: i64,
+    },
+    /// A session that was ended: from `within_us` after that answer on, no API process takes its token.
+    LoggedOut {
+        user_id: Uuid,
+        answered_us: i64,
+        within_us: i64,
+    },
+    Guess(Guess),
+    /// Something the strike itself looked at, and whether it was as promised.
+    Promise {
+        what: String,
+        kept: bool,
+    },
+    /// Measured, not judged; of several of one name the largest counts.
+    Figure {
+        name: String,
+        value: i64,
+    },
+    /// What the harness did, for who reads the history.
     Fault {
         at_us: i64,
         what: String,
+    },
+    /// A blow, and whether it hit: the process was in the place where it was to be killed, a statement met the trick.
+    Strike {
+        at_us: i64,
+        what: String,
+        hit: bool,
     },
     Healed {
         at_us: i64,
@@ -91,6 +123,19 @@ pub struct Ask {
     pub told: Told,
 }
 
+/// A password tried at one API process from one address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Guess {
+    pub from: Ipv4Addr,
+    pub api: String,
+    pub sent_us: i64,
+    pub is_known_user: bool,
+    pub is_right: bool,
+    /// 0: no answer.
+    pub status: u16,
+    pub code: String,
+}
+
 /// What `GET /orders` said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -129,6 +174,21 @@ impl Recorder {
         let what = what.into();
         eprintln!("fault: {what}");
         self.write(&Record::Fault { at_us: now_us(), what });
+    }
+
+    pub fn strike(&self, what: impl Into<String>, hit: bool) {
+        let what = what.into();
+        eprintln!("strike: {what}{}", if hit { "" } else { " (missed)" });
+        self.write(&Record::Strike { at_us: now_us(), what, hit });
+    }
+
+    pub fn figure(&self, name: &str, value: impl TryInto<i64>) {
+        let value = value.try_into().unwrap_or(i64::MAX);
+        self.write(&Record::Figure { name: name.to_owned(), value });
+    }
+
+    pub fn promise(&self, what: impl Into<String>, kept: bool) {
+        self.write(&Record::Promise { what: what.into(), kept });
     }
 }
 

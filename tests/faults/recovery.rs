@@ -24,16 +24,20 @@ const WAVE_EVERY: Duration = Duration::from_millis(100);
 /// People who try again together.
 const WAVE: usize = 200;
 
-/// From now, which is the end of the fault, until every API has confirmed a fresh purchase: one that was not tried
-/// before and is a success.
+/// From now, which is the end of the fault, until every API has confirmed a fresh purchase.
 pub async fn measure(world: &World) -> Option<Duration> {
     world.recorder.write(&Record::Healed { at_us: now_us() });
-    let healed_at = Instant::now();
-    let users = world.stack.users(world.stack.apis.len()).await;
+    confirm_fresh_purchases(world).await
+}
+
+/// How long until every API has confirmed a fresh purchase: one that was not tried before and is a success.
+pub async fn confirm_fresh_purchases(world: &World) -> Option<Duration> {
+    let started = Instant::now();
+    let users = world.users(world.stack.apis.len()).await;
     let probes = world.stack.apis.iter().zip(users).map(|(api, user)| {
         let client = Client::new([api.http.address].into(), 0, world.recorder.clone());
         let purchase = Purchase { wait_s: Some(PROBE_WAITS_S), ..Purchase::plain(user, world.sales.probe.product_id) };
-        probe(client, purchase, healed_at)
+        probe(client, purchase, started)
     });
     let times = futures_util::future::join_all(probes).await;
     for (api, time) in world.stack.apis.iter().zip(&times) {
@@ -46,11 +50,11 @@ pub async fn measure(world: &World) -> Option<Duration> {
     times.into_iter().collect::<Option<Vec<Duration>>>()?.into_iter().max()
 }
 
-async fn probe(mut client: Client, purchase: Purchase, healed_at: Instant) -> Option<Duration> {
-    while healed_at.elapsed() < RECOVERED_WITHIN {
+async fn probe(mut client: Client, purchase: Purchase, started: Instant) -> Option<Duration> {
+    while started.elapsed() < RECOVERED_WITHIN {
         match client.buy(&purchase).await {
-            Answer::Ok { status, .. } if status == "success" => return Some(healed_at.elapsed()),
-            Answer::Refused { code, .. } if code == "already_purchased" => return Some(healed_at.elapsed()),
+            Answer::Ok { status, .. } if status == "success" => return Some(started.elapsed()),
+            Answer::Refused { code, .. } if code == "already_purchased" => return Some(started.elapsed()),
             _ => tokio::time::sleep(POLL_EVERY).await,
         }
     }
@@ -66,7 +70,7 @@ pub async fn let_everybody_try_again(world: &World, stayed: &[(User, Uuid)]) {
         *wanted.entry(*product_id).or_default() += 1;
     }
     for sale in world.sales.all() {
-        let is_open = sale.product_id != world.sales.windowed.product_id || !world.sales.windowed_ends;
+        let is_open = sale.product_id != world.sales.windowed.product_id || world.sales.windowed_stays_open;
         if let (true, Some(people)) = (is_open, wanted.get(&sale.product_id))
             && !sell_out(world, &database, sale, stayed, *people).await
         {

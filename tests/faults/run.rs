@@ -8,16 +8,16 @@ use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Fault;
-use crate::checker::{self, Verdict, WITH_DUPLICATES};
+use crate::checker::{self, Verdict, at_every_moment};
 use crate::gates;
 use crate::harness::Monitor;
-use crate::harness::books::AT_EVERY_MOMENT;
 use crate::load::Load;
+use crate::logs;
 use crate::recovery::{drain, let_everybody_try_again, measure};
-use crate::world::{World, raise_quantity};
+use crate::world::{World, change_quantity};
 
 /// What a run leaves in `result.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outcome {
     pub fault: String,
     pub seed: u64,
@@ -26,7 +26,17 @@ pub struct Outcome {
     pub looks: usize,
     /// From the end of the fault until every API had confirmed a fresh purchase.
     pub recovery_ms: Option<u64>,
+    /// Warnings and errors of the process that had most of them.
+    pub log_lines_max: usize,
+    /// Why there was no run, when something it needs is missing here.
+    pub skipped: Option<String>,
     pub verdict: Verdict,
+}
+
+impl Outcome {
+    pub fn has_failed(&self) -> bool {
+        !self.verdict.violations.is_empty()
+    }
 }
 
 /// Where a run leaves its history, its logs and its result.
@@ -47,10 +57,10 @@ pub async fn run(fault: &Fault, seed: u64, short: bool) {
     let shape = fault.setup.shape(short);
     let mut world = World::create(fault, seed, &shape, &directory).await;
 
-    let at_every_moment = if fault.setup.has_duplicates { WITH_DUPLICATES } else { AT_EVERY_MOMENT };
-    let monitor = Monitor::of(&world.stack, at_every_moment);
+    let invariants = at_every_moment(fault.setup.has_duplicates, fault.setup.is_lowered);
+    let monitor = Monitor::of(&world.stack, invariants);
     let load = Load::start(&mut world, &shape).await;
-    let raising = raise_quantity_meanwhile(&mut world).await;
+    let raising = if fault.setup.is_lowered { None } else { raise_quantity_meanwhile(&mut world).await };
     (fault.strike)(&mut world).await;
     let recovery = measure(&world).await;
     let stayed = load.finish().await;
@@ -63,21 +73,42 @@ pub async fn run(fault: &Fault, seed: u64, short: bool) {
 
     let database = world.stack.database().await;
     let history = directory.join("history.jsonl");
-    let mut verdict = checker::check(&history, &database, fault.setup.has_duplicates).await;
+    let mut verdict = checker::check(&history, &database, invariants).await;
     verdict.violations.extend(seen.into_iter().map(|line| format!("{line} (while the load ran)")));
     verdict.violations.extend(gates::unbalanced(&world).await);
     verdict.violations.extend(ended_processes(&mut world));
-    if looks == 0 {
-        verdict.violations.push("0 the monitor never looked".to_owned());
+    let complaints = logs::complaints(&world.stack);
+    if fault.setup.is_outage {
+        verdict.violations.extend(logs::too_many(&complaints, verdict.strikes - verdict.missed));
     }
+    verdict.violations.extend(blindness(fault, &verdict, looks));
     if recovery.is_none() {
         verdict.violations.push("3 no fresh purchase was confirmed after the end of the fault".to_owned());
     }
-    let recovery_ms = recovery.map(|time| u64::try_from(time.as_millis()).expect("a time"));
-    let seconds = began.elapsed().as_secs_f64();
-    let outcome = Outcome { fault: fault.name.to_owned(), seed, seconds, looks, recovery_ms, verdict };
+    let outcome = Outcome {
+        fault: fault.name.to_owned(),
+        seed,
+        seconds: began.elapsed().as_secs_f64(),
+        looks,
+        recovery_ms: recovery.map(|time| u64::try_from(time.as_millis()).expect("a time")),
+        log_lines_max: logs::lines_max(&complaints),
+        skipped: None,
+        verdict,
+    };
     let json = serde_json::to_vec_pretty(&outcome).expect("the result as JSON");
     std::fs::write(result_path(&directory), json).expect("write the result");
+}
+
+/// A run in which nobody looked or nothing was hit proves nothing.
+fn blindness(fault: &Fault, verdict: &Verdict, looks: usize) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if looks == 0 {
+        wrong.push("0 the monitor never looked".to_owned());
+    }
+    if !fault.setup.is_in_the_load && verdict.strikes == verdict.missed {
+        wrong.push(format!("0 the fault never struck: {} strikes, all of them missed", verdict.strikes));
+    }
+    wrong
 }
 
 /// In half of the runs an administrator puts more units on sale while people buy.
@@ -92,7 +123,7 @@ async fn raise_quantity_meanwhile(world: &mut World) -> Option<tokio::task::Join
     let (progress, recorder) = (std::sync::Arc::clone(&world.progress), world.recorder.clone());
     Some(tokio::spawn(async move {
         progress.wait_for_share(share).await;
-        raise_quantity(&addresses, &administrator, &sale, to, &recorder).await;
+        change_quantity(&addresses, &administrator, &sale, to, &recorder).await;
     }))
 }
 

@@ -2,7 +2,7 @@
 //! processes, three sales, and a dice that the seed decides.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +12,20 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
 
 use crate::catalogue::{Fault, Gate};
-use crate::harness::{Parts, Sale, Stack, User};
+use crate::clock::{self, Clock};
+use crate::harness::proxy::Proxy;
+use crate::harness::users::{claims, sign};
+use crate::harness::{JWT_SECRET, Parts, Sale, Stack, User};
 use crate::load::{Progress, Shape};
-use crate::proxy::Proxy;
+use crate::needs::Need;
 use crate::record::{Record, Recorder, SaleRecord};
 
 const PROCESSES_EACH: usize = 2;
 const PROBES_MAX: i64 = 1_000_000;
+/// The data of a new cluster and room for some of its log.
+const SMALL_DISK_MB: u32 = 300;
+/// Longer than any clock is set forward or back.
+const PATIENCE_S: i64 = 3 * 3600;
 
 pub struct World {
     pub stack: Stack,
@@ -29,14 +36,20 @@ pub struct World {
     pub progress: Arc<Progress>,
     /// Whether Redis is a part of this run; without it each API process has its gate in itself.
     pub has_redis: bool,
+    /// Where history and logs are.
+    pub directory: PathBuf,
+    /// Where the clocks are, when they can be set.
+    clocks: Option<PathBuf>,
+    has_patient_tokens: bool,
 }
 
 pub struct Sales {
     /// Open all the time; more people than units.
     pub main: Sale,
-    /// Starts or ends while the load runs.
+    /// Starts or ends while the load runs, or when a clock is set.
     pub windowed: Sale,
-    pub windowed_ends: bool,
+    /// Whether it is open at the end of the run.
+    pub windowed_stays_open: bool,
     /// Never sold out: shows when purchases are confirmed again.
     pub probe: Sale,
 }
@@ -50,26 +63,53 @@ impl Sales {
 impl World {
     pub async fn create(fault: &Fault, seed: u64, shape: &Shape, directory: &Path) -> Self {
         let mut dice = SmallRng::seed_from_u64(seed);
-        let has_redis = fault.setup.gate != Gate::Any || dice.random_bool(0.7);
+        let setup = fault.setup;
+        let has_redis = setup.gate != Gate::Any || dice.random_bool(0.7);
         let recorder = Recorder::create(&directory.join("history.jsonl"));
         recorder.write(&Record::Run { fault: fault.name.to_owned(), seed, redis: has_redis });
-        let parts =
-            Parts { redis: has_redis, apis: 0, workers: 0, logs: Some(directory.to_owned()), ..Parts::default() };
+        let parts = Parts {
+            redis: has_redis,
+            apis: 0,
+            workers: 0,
+            logs: Some(directory.to_owned()),
+            small_disk_mb: (setup.need == Need::SmallDisk).then_some(SMALL_DISK_MB),
+            ..Parts::default()
+        };
         let mut stack = Stack::with(parts).await;
         stack.logs_are_checked = false;
-        let proxy = if fault.setup.is_proxied { Some(put_proxy_before_postgres(&mut stack).await) } else { None };
-        if fault.setup.gate == Gate::AbsentAtFirst {
+        if setup.has_rate_limits {
+            stack.set_environment("RATE_LIMITS", "on");
+        }
+        let proxy = if setup.is_proxied { Some(Proxy::before_postgres(&mut stack).await) } else { None };
+        if setup.gate == Gate::AbsentAtFirst {
             stack.redis_mut().kill();
         }
-        for _ in 0..PROCESSES_EACH {
-            stack.start_api();
-            stack.start_worker();
+        let clocks = std::env::var_os(clock::FOLDER_VARIABLE).map(PathBuf::from);
+        start_processes(&mut stack, clocks.as_deref().filter(|_| setup.need == Need::ProcessClocks)).await;
+        let sales = open_sales(&stack, &mut dice, shape, setup.has_clock(), &recorder).await;
+        let (directory, has_patient_tokens) = (directory.to_owned(), setup.need == Need::ProcessClocks);
+        let progress = Arc::default();
+        Self { stack, proxy, sales, dice, recorder, progress, has_redis, directory, clocks, has_patient_tokens }
+    }
+
+    /// New users. Their tokens are good for hours in both directions where the clocks of API processes are set.
+    pub async fn users(&self, count: usize) -> Vec<User> {
+        let mut users = self.stack.users(count).await;
+        if self.has_patient_tokens {
+            for user in &mut users {
+                let mut patient = claims(user.id);
+                for (name, from_now_s) in [("iat", -PATIENCE_S), ("nbf", -PATIENCE_S), ("exp", PATIENCE_S)] {
+                    patient[name] = json!(Utc::now().timestamp() + from_now_s);
+                }
+                user.token = sign(&patient, JWT_SECRET);
+            }
         }
-        for api in &mut stack.apis {
-            api.wait_until_ready().await;
-        }
-        let sales = open_sales(&stack, &mut dice, shape, &recorder).await;
-        Self { stack, proxy, sales, dice, recorder, progress: Arc::default(), has_redis }
+        users
+    }
+
+    /// The clock of a process, where they can be set.
+    pub fn clock(&self, name: &str) -> Clock {
+        Clock::of(self.clocks.as_deref().expect("a run with clocks that can be set"), name)
     }
 
     pub fn addresses(&self) -> Arc<[SocketAddr]> {
@@ -98,26 +138,49 @@ impl World {
     }
 }
 
-async fn put_proxy_before_postgres(stack: &mut Stack) -> Proxy {
-    let url = stack.postgres.url();
-    let (before, database) = url.rsplit_once('/').expect("a URL with a database");
-    let (server, port) = before.rsplit_once(':').expect("a URL with a port");
-    let proxy = Proxy::start(port.parse().expect("a port")).await;
-    stack.set_environment("DATABASE_URL", &format!("{server}:{}/{database}", proxy.port));
-    proxy
+async fn start_processes(stack: &mut Stack, clocks: Option<&Path>) {
+    let set_clock = |stack: &mut Stack, name: &str| {
+        if let Some(folder) = clocks {
+            let clock = Clock::of(folder, name);
+            clock.set(0);
+            for (name, value) in clock.environment() {
+                stack.set_environment(&name, &value);
+            }
+        }
+    };
+    for index in 0..PROCESSES_EACH {
+        set_clock(stack, &format!("api-{index}"));
+        stack.start_api();
+        set_clock(stack, &format!("worker-{index}"));
+        stack.start_worker();
+    }
+    for api in &mut stack.apis {
+        api.wait_until_ready().await;
+    }
 }
 
-async fn open_sales(stack: &Stack, dice: &mut SmallRng, shape: &Shape, recorder: &Recorder) -> Sales {
+async fn open_sales(stack: &Stack, dice: &mut SmallRng, shape: &Shape, has_clock: bool, recorder: &Recorder) -> Sales {
     let now = Utc::now();
-    let (earlier, later) = (now - TimeDelta::minutes(1), now + TimeDelta::hours(1));
+    // Open whatever hour it is on a clock that was set.
+    let hours = |hours| if has_clock { TimeDelta::hours(hours) } else { TimeDelta::zero() };
+    let (earlier, later) = (now - TimeDelta::minutes(1) - hours(3), now + TimeDelta::hours(1) + hours(3));
     let main = sale(stack, recorder, shape.main_units, (earlier, later), false).await;
     let probe = sale(stack, recorder, PROBES_MAX, (earlier, later), false).await;
-    // Counted from here: the sales above took their time.
-    let edge = Utc::now() + TimeDelta::milliseconds(dice.random_range(shape.edge_ms.clone()));
-    let windowed_ends = !shape.is_herd && dice.random_bool(0.5);
-    let window = if windowed_ends { (earlier, edge) } else { (edge, later) };
-    let windowed = sale(stack, recorder, shape.windowed_units, window, windowed_ends).await;
-    Sales { main, windowed, windowed_ends, probe }
+    let (window, stays_open) = if has_clock {
+        let half_an_hour = TimeDelta::minutes(30);
+        match dice.random_range(0..3) {
+            0 => ((now + half_an_hour, later), false), // open while the clock is an hour ahead
+            1 => ((earlier, now + half_an_hour), true), // closed then
+            _ => ((now - half_an_hour, later), true),  // closed while it is an hour behind
+        }
+    } else {
+        // Counted from here: the sales above took their time.
+        let edge = Utc::now() + TimeDelta::milliseconds(dice.random_range(shape.edge_ms.clone()));
+        let ends = !shape.is_herd && dice.random_bool(0.5);
+        if ends { ((earlier, edge), false) } else { ((edge, later), true) }
+    };
+    let windowed = sale(stack, recorder, shape.windowed_units, window, !stays_open).await;
+    Sales { main, windowed, windowed_stays_open: stays_open, probe }
 }
 
 async fn sale(
@@ -139,8 +202,14 @@ async fn sale(
     sale
 }
 
-/// Raises the quantity of the main sale once, by whichever API answers.
-pub async fn raise_quantity(addresses: &[SocketAddr], administrator: &User, sale: &Sale, to: i64, recorder: &Recorder) {
+/// Changes the quantity of a sale once, by whichever API answers.
+pub async fn change_quantity(
+    addresses: &[SocketAddr],
+    administrator: &User,
+    sale: &Sale,
+    to: i64,
+    recorder: &Recorder,
+) {
     let body = json!({ "flash_sale_id": sale.flash_sale_id, "quantity": to });
     for address in addresses {
         let request = crate::harness::Http { address: *address }.post("/sales/update");

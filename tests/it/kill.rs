@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{TimeDelta, Utc};
 use nix::sys::signal::Signal;
+use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::harness::history::Answer;
+use crate::harness::proxy::{Proxy, Trick};
 use crate::harness::{Books, Connection, Crowd, History, Monitor, Parts, Sale, Stack, alone, eventually};
 
 const KEEP_TRYING: Duration = Duration::from_secs(40);
@@ -271,6 +274,35 @@ async fn clients_that_hang_up_lose_no_token() {
     let stayers = stack.users(400).await;
     doubtful.extend(Crowd::new(&stack, &sale, &stayers).until_sold(&stack, &sale, SOLD_WITHIN).await);
     Books::new(&stack, &sale, &doubtful).check().await;
+}
+
+/// The first try waits for the intake when its connection is lost; the sale ends, and the second try would be refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_retry_does_not_deny_a_first_try_that_commits_later() {
+    let _alone = alone().await;
+    let mut stack = Stack::with(Parts { apis: 0, ..Parts::default() }).await;
+    let proxy = Proxy::before_postgres(&mut stack).await;
+    stack.start_api().wait_until_ready().await;
+    let end = Utc::now() + TimeDelta::milliseconds(1500);
+    let sale = stack.sale_between(5, end - TimeDelta::minutes(1), end).await;
+    let user = stack.user().await;
+    let intake = stack.database().await;
+    intake.batch_execute("begin; select from flashsale.sale_intakes for update").await.unwrap();
+    let until_ended = (end - Utc::now()).to_std().unwrap() + Duration::from_millis(50);
+    proxy.arm(Trick::ResetAfter(until_ended));
+    let http = stack.http();
+    let purchase = http.post("/orders").bearer(&user.token).json(&json!({ "product_id": sale.product_id }));
+    let asked = tokio::spawn(async move { purchase.send().await });
+    wait_for_blocked_session(&stack, "place_orders").await;
+    let reply = asked.await.unwrap();
+    reply.problem(504, "outcome_unknown");
+    intake.batch_execute("rollback").await.unwrap();
+    let database = stack.database().await;
+    eventually("the first try has made an order", SOON, async || {
+        let row = database.query_one("select count(*) from flashsale.orders where status = 'success'", &[]).await;
+        if row.unwrap().get::<_, i64>(0) == 1 { Ok(()) } else { Err("none") }
+    })
+    .await;
 }
 
 /// Holds the row of a sale, so that a worker stops in the middle of its batch.

@@ -1,41 +1,40 @@
 //! How each fault strikes, on real processes and servers, at moments the dice decides.
 
+pub mod clock;
+pub mod disk;
+pub mod failpoints;
+pub mod guessing;
 pub mod messages;
 pub mod network;
 pub mod postgres;
 pub mod processes;
+pub mod quantity;
 pub mod redis;
+pub mod sessions;
 pub mod strangers;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 
 use crate::harness::{Stack, eventually};
 
 const SOON: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Waits until a session of the product waits for a lock in this statement. Whether one did: the shop may have sold out.
-async fn is_blocked_in(database: &Client, statement: &str, mut is_over: impl FnMut() -> bool) -> bool {
-    eventually(&format!("a session waits for a lock in {statement}, or the load is over"), SOON, || {
-        let over = is_over();
-        async move {
-            let rows = database
-                .query(
-                    "select query from pg_stat_activity where wait_event_type = 'Lock' and pid <> pg_backend_pid()",
-                    &[],
-                )
-                .await
-                .map_err(|error| error.to_string())?;
-            let waiting: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-            match waiting.iter().any(|query| query.contains(statement)) {
-                true => Ok(true),
-                false if over => Ok(false),
-                false => Err(format!("waiting: {waiting:?}")),
-            }
+/// Waits until a session of the product waits for a lock in this statement. Whether one did.
+async fn is_blocked_in(database: &Client, statement: &str) -> bool {
+    let waiting = "select exists (
+        select from pg_stat_activity
+        where wait_event_type = 'Lock' and pid <> pg_backend_pid() and query like '%' || $1 || '%')";
+    let started = Instant::now();
+    while started.elapsed() < SOON {
+        if database.query_one(waiting, &[&statement]).await.expect("look at the sessions").get(0) {
+            return true;
         }
-    })
-    .await
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    false
 }
 
 /// Waits until the database takes connections again.

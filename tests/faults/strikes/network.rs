@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 
 use crate::harness::eventually;
-use crate::proxy::{Network, Trick};
+use crate::harness::proxy::{Network, Trick};
 use crate::world::World;
 
 const MET_WITHIN: Duration = Duration::from_secs(20);
@@ -17,7 +17,7 @@ pub async fn lose_replies(world: &mut World) {
 pub async fn reset_connections(world: &mut World) {
     play(world, 16, |choice| match choice {
         0 => Trick::LoseRequest,
-        1 => Trick::ResetDuringStatement,
+        1 => Trick::ResetAfter(Duration::ZERO),
         2 => Trick::BreakReply,
         _ => Trick::LoseReply,
     })
@@ -42,7 +42,7 @@ async fn play(world: &mut World, tricks: usize, choose: fn(u32) -> Trick) {
             if is_met || world.progress.is_over() { Ok(()) } else { Err("not met") }
         })
         .await;
-        world.recorder.fault(format!("{trick:?}, met: {}", world.proxy().played() > before));
+        world.recorder.strike(format!("{trick:?}"), world.proxy().played() > before);
     }
     world.proxy().disarm();
 }
@@ -58,7 +58,7 @@ pub async fn stall(world: &mut World) {
 async fn break_network(world: &mut World, how: Network) {
     for (from, to) in [(0.1, 0.3), (0.5, 0.8)] {
         world.moment(from, to).await;
-        world.recorder.fault(format!("the network to PostgreSQL: {how:?}"));
+        world.recorder.strike(format!("the network to PostgreSQL: {how:?}"), true);
         world.proxy().set(how);
         world.last(200, 4000).await;
         world.proxy().set(Network::Open);

@@ -17,7 +17,7 @@ const OF_THE_PRODUCT: &str = "application_name like 'flashsale %'";
 pub async fn stop_immediately(world: &mut World) {
     for (from, to) in [(0.1, 0.3), (0.5, 0.8)] {
         world.moment(from, to).await;
-        world.recorder.fault("pg_ctl stop -m immediate");
+        world.recorder.strike("pg_ctl stop -m immediate", true);
         world.stack.postgres.stop_immediately();
         world.last(10, 1500).await;
         world.recorder.fault("pg_ctl start");
@@ -36,7 +36,7 @@ pub async fn kill_backends(world: &mut World) {
         );
         let row = database.query_one(&victim, &[]).await.expect("a session of the product");
         let (pid, name): (i32, String) = (row.get(0), row.get(1));
-        world.recorder.fault(format!("kill -9 of the backend {pid} of {name}"));
+        world.recorder.strike(format!("kill -9 of the backend {pid} of {name}"), true);
         kill(Pid::from_raw(pid), Signal::SIGKILL).expect("kill a backend");
         wait_until_closed(&database).await;
         wait_for_database(&world.stack).await;
@@ -55,15 +55,14 @@ pub async fn terminate_backends(world: &mut World) {
     let database = world.stack.database().await;
     for (from, to) in [(0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9)] {
         world.moment(from, to).await;
-        terminate_all(world, &database).await;
+        let ended = put_out(&database).await;
+        world.recorder.strike(format!("pg_terminate_backend of {ended} sessions"), ended > 0);
     }
 }
 
-async fn terminate_all(world: &World, database: &Client) -> usize {
+async fn put_out(database: &Client) -> usize {
     let terminate = format!("select pg_terminate_backend(pid) from pg_stat_activity where {OF_THE_PRODUCT}");
-    let ended = database.query(&terminate, &[]).await.expect("pg_terminate_backend").len();
-    world.recorder.fault(format!("pg_terminate_backend of {ended} sessions"));
-    ended
+    database.query(&terminate, &[]).await.expect("pg_terminate_backend").len()
 }
 
 /// The product's sessions are ended so that it has to come back in, and there is no room.
@@ -73,7 +72,7 @@ pub async fn exhaust_connections(world: &mut World) {
     let url = world.stack.postgres.url();
     let mut taken = Vec::new();
     for _ in 0..EVICTIONS_MAX {
-        if terminate_all(world, &database).await == 0 {
+        if put_out(&database).await == 0 {
             break;
         }
         while taken.len() < CONNECTIONS_MAX {
@@ -83,7 +82,7 @@ pub async fn exhaust_connections(world: &mut World) {
             }
         }
     }
-    world.recorder.fault(format!("every connection is taken, {} of them by us", taken.len()));
+    world.recorder.strike(format!("every connection is taken, {} of them by us", taken.len()), !taken.is_empty());
     world.last(800, 2500).await;
     drop(taken);
     wait_for_database(&world.stack).await;
@@ -99,7 +98,7 @@ pub async fn leave_transaction_open(world: &mut World) {
     world.moment(0.3, 0.6).await;
     let hasty = world.stack.database().await;
     hasty.batch_execute("begin; lock table flashsale.orders in access exclusive mode").await.expect("lock the orders");
-    world.recorder.fault("a DBA has locked the orders");
+    world.recorder.strike("a DBA has locked the orders", true);
     world.last(500, 3500).await;
     hasty.batch_execute("rollback").await.expect("unlock the orders");
     world.progress.wait_for_share(1.0).await;

@@ -5,7 +5,7 @@ use crate::world::World;
 pub async fn kill_and_start_empty(world: &mut World) {
     for (from, to) in [(0.1, 0.3), (0.5, 0.8)] {
         world.moment(from, to).await;
-        world.recorder.fault("kill -9 redis-server");
+        world.recorder.strike("kill -9 redis-server", true);
         world.stack.redis_mut().kill();
         world.last(10, 1500).await;
         world.recorder.fault("redis-server starts empty");
@@ -16,7 +16,7 @@ pub async fn kill_and_start_empty(world: &mut World) {
 pub async fn flush(world: &mut World) {
     for (from, to) in [(0.05, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.9)] {
         world.moment(from, to).await;
-        world.recorder.fault("FLUSHALL");
+        world.recorder.strike("FLUSHALL", true);
         world.stack.redis().flush_all().await;
     }
 }
@@ -25,14 +25,14 @@ pub async fn restore_old_dump(world: &mut World) {
     world.moment(0.05, 0.3).await;
     let dump = world.stack.redis().dump().await;
     world.moment(0.5, 0.9).await;
-    world.recorder.fault("redis-server starts with an old dump");
+    world.recorder.strike("redis-server starts with an old dump", true);
     world.stack.redis_mut().restore(&dump).await;
 }
 
 pub async fn be_slow(world: &mut World) {
     for (from, to) in [(0.1, 0.3), (0.5, 0.8)] {
         world.moment(from, to).await;
-        world.recorder.fault("DEBUG SLEEP 2");
+        world.recorder.strike("DEBUG SLEEP 2", true);
         world.stack.redis().block_for(2).await;
     }
     // It answers again when the sleep is over.
@@ -40,7 +40,7 @@ pub async fn be_slow(world: &mut World) {
 }
 
 pub async fn come_late(world: &mut World) {
-    world.recorder.fault("redis-server is not there");
+    world.recorder.strike("redis-server is not there", true);
     world.moment(0.3, 0.8).await;
     world.recorder.fault("redis-server starts");
     world.stack.redis_mut().start_again().await;

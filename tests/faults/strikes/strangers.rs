@@ -24,7 +24,7 @@ const SENT_OF_HUGE_BODY_MAX: usize = 32 << 20;
 
 pub async fn visit(world: &mut World) {
     world.moment(0.02, 0.1).await;
-    world.recorder.fault("strangers arrive");
+    world.recorder.strike("strangers arrive", true);
     let mut strangers = JoinSet::new();
     let addresses = world.addresses();
     let product_id = world.sales.main.product_id;

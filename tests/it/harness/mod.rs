@@ -3,11 +3,15 @@
 
 pub mod books;
 pub mod crowd;
+#[allow(dead_code, reason = "only the fault harness asks whether it can be had")]
+pub mod disk;
 pub mod history;
 pub mod http;
 pub mod monitor;
 pub mod postgres;
 pub mod process;
+#[allow(dead_code, reason = "only the fault harness plays all its tricks")]
+pub mod proxy;
 pub mod redis;
 pub mod stack;
 pub mod users;

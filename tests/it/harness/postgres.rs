@@ -14,23 +14,30 @@ use flashsale::embedded::EmbeddedPostgres;
 use nix::fcntl::{Flock, FlockArg};
 use tokio_postgres::{Client, NoTls};
 
+use super::disk::SmallDisk;
 use super::stack::FLASHSALE;
 
 const TEMPLATES_KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// The fields are dropped in this order: the server is stopped before its watchdog lies down.
+/// The fields are dropped in this order: the server is stopped before its disk goes and its watchdog lies down.
 pub struct Postgres {
     server: EmbeddedPostgres,
+    _disk: Option<SmallDisk>,
     _watchdog: Watchdog,
+    /// The folder of its files, which is a disk of its own if it was asked for.
+    #[allow(dead_code, reason = "the fault harness fills it")]
+    pub data: PathBuf,
 }
 
 impl Postgres {
-    /// Starts a server with a migrated, empty database in `directory`.
-    pub fn start(directory: &Path) -> Self {
+    /// Starts a server with a migrated, empty database in `directory`, on a disk of its own of this size or on the usual one.
+    pub fn start(directory: &Path, small_disk_mb: Option<u32>) -> Self {
         let data = directory.join("postgres");
+        let _disk = small_disk_mb.map(|megabytes| SmallDisk::mount(&data, megabytes));
         copy(&template(), &data);
         let _watchdog = Watchdog::start(directory);
-        Self { server: EmbeddedPostgres::start(&data).expect("start PostgreSQL on a copy of the template"), _watchdog }
+        let server = EmbeddedPostgres::start(&data).expect("start PostgreSQL on a copy of the template");
+        Self { server, _disk, _watchdog, data }
     }
 
     /// The URL of the migrated database.
@@ -66,7 +73,7 @@ struct Watchdog {
 
 impl Watchdog {
     fn start(directory: &Path) -> Self {
-        let script = r#"read -r _; kill -QUIT $(head -q -n 1 "$0"/postgres*/postgres*/postmaster.pid); rm -rf "$0""#;
+        let script = r#"read -r _; kill -QUIT $(head -q -n 1 "$0"/postgres*/postgres*/postmaster.pid); umount -l "$0/postgres"; rm -rf "$0""#;
         let mut command = Command::new("sh");
         command.arg("-c").arg(script).arg(directory).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -146,8 +153,9 @@ fn remove_old_templates(temporary: &Path, prefix: &str) {
     }
 }
 
-/// Copies with owners and modes: as root the server runs as somebody else.
+/// Copies what is in a folder with owners and modes: as root the server runs as somebody else.
 fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("run cp");
+    std::fs::create_dir_all(to).expect("create the folder to copy into");
+    let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().expect("run cp");
     assert!(status.success(), "copy {} to {}", from.display(), to.display());
 }

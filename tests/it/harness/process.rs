@@ -41,6 +41,11 @@ impl Process {
         Self { name: name.to_owned(), program, arguments, environment: environment.to_vec(), log, child }
     }
 
+    #[allow(dead_code, reason = "the fault harness looks at processes from outside")]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal)
             .unwrap_or_else(|error| panic!("send {signal} to {}: {error}", self.name));

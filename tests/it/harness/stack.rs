@@ -31,11 +31,13 @@ pub struct Parts {
     pub environment: Vec<(String, String)>,
     /// Where the logs of the processes go, when they are to outlive the stack.
     pub logs: Option<PathBuf>,
+    /// PostgreSQL's data on a disk of its own of this size.
+    pub small_disk_mb: Option<u32>,
 }
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { redis: false, apis: 1, workers: 1, environment: Vec::new(), logs: None }
+        Self { redis: false, apis: 1, workers: 1, environment: Vec::new(), logs: None, small_disk_mb: None }
     }
 }
 
@@ -75,7 +77,7 @@ impl Stack {
     pub async fn with(parts: Parts) -> Self {
         let directory = Directory::create();
         let log_directory = parts.logs.unwrap_or_else(|| directory.path.clone());
-        let postgres = Postgres::start(&directory.path);
+        let postgres = Postgres::start(&directory.path, parts.small_disk_mb);
         let redis = match parts.redis {
             true => Some(RedisServer::start(&directory.path).await),
             false => None,

@@ -13,6 +13,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::Stack;
+
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Tricks are played on connections of these application names: those that place orders and those that settle them.
 const VICTIMS: [&[u8]; 2] = [b"application_name\0flashsale api placing\0", b"application_name\0flashsale worker\0"];
@@ -26,8 +28,8 @@ pub enum Trick {
     BreakReply,
     /// The connection is reset and the statement never arrives.
     LoseRequest,
-    /// The statement arrives and the connection is reset at once, on both sides.
-    ResetDuringStatement,
+    /// The statement arrives, and so much later the connection is reset on both sides.
+    ResetAfter(Duration),
     /// The reply comes this much later.
     HoldReply(Duration),
 }
@@ -54,6 +56,16 @@ struct Tricks {
 }
 
 impl Proxy {
+    /// Starts it before the PostgreSQL of a stack, for the processes that are started from now on.
+    pub async fn before_postgres(stack: &mut Stack) -> Self {
+        let url = stack.postgres.url();
+        let (before, database) = url.rsplit_once('/').expect("a URL with a database");
+        let (server, port) = before.rsplit_once(':').expect("a URL with a port");
+        let proxy = Self::start(port.parse().expect("a port")).await;
+        stack.set_environment("DATABASE_URL", &format!("{server}:{}/{database}", proxy.port));
+        proxy
+    }
+
     pub async fn start(target_port: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port for the proxy");
         let port = listener.local_addr().expect("the address of the proxy").port();
@@ -157,7 +169,8 @@ impl Pair {
             return None;
         }
         self.server.write_all(statement).await.ok()?;
-        if matches!(trick, Trick::ResetDuringStatement) {
+        if let Trick::ResetAfter(time) = trick {
+            tokio::time::sleep(time).await;
             return None;
         }
         let reply = self.whole_reply().await?;
@@ -170,7 +183,7 @@ impl Pair {
                 let _ = self.client.write_all(&reply[..reply.len() / 2]).await;
                 None
             }
-            Trick::LoseReply | Trick::LoseRequest | Trick::ResetDuringStatement => None,
+            Trick::LoseReply | Trick::LoseRequest | Trick::ResetAfter(_) => None,
         }
     }
 

@@ -1,0 +1,165 @@
+//! The checker: reads the history of a run and the database, and nothing else. Every invariant it finds broken is a line
+//! that begins with the invariant's number. A file for each group of invariants.
+
+mod fairness;
+mod orders;
+mod promises;
+mod stock;
+mod strangers;
+mod window;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::harness::books::{Invariant, WHEN_DRAINED, violations_of};
+use crate::harness::history::Answer;
+use crate::record::{self, Ask, Buy, Record, SaleRecord};
+
+pub use stock::at_every_moment;
+
+/// What the checker found, with the figures that are published.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Verdict {
+    pub operations: usize,
+    pub acknowledged: usize,
+    pub refused: usize,
+    pub unknown: usize,
+    pub lost_acknowledgements: usize,
+    pub oversells: usize,
+    pub duplicates: usize,
+    pub unsold_units: i64,
+    /// Invariant 10, see `fairness`.
+    pub ordered_pairs: usize,
+    pub overtaken_pairs: usize,
+    pub largest_displacement: usize,
+    /// Blows, and how many of them met nothing.
+    pub strikes: usize,
+    pub missed: usize,
+    /// Measured by the strike, each by its name.
+    pub figures: BTreeMap<String, i64>,
+    pub violations: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Order {
+    user_id: Uuid,
+    product_id: Uuid,
+    status: String,
+    reason: Option<String>,
+}
+
+struct Books {
+    sales: Vec<SaleRecord>,
+    buys: Vec<Buy>,
+    asks: Vec<Ask>,
+    records: Vec<Record>,
+    orders: HashMap<Uuid, Order>,
+    /// By sale: quantity now, and units sold by the rows of its orders.
+    stock: HashMap<Uuid, (i64, i64)>,
+}
+
+/// Checks a run that has been drained. `at_every_moment` is what the monitor looked for too.
+pub async fn check(history: &Path, database: &Client, at_every_moment: &[Invariant]) -> Verdict {
+    let books = Books::open(record::read(history), database).await;
+    let mut verdict = books.figures();
+    for (number, invariant) in at_every_moment.iter().chain(WHEN_DRAINED).enumerate() {
+        if invariant.name.starts_with("nothing was set aside") {
+            continue; // counted below: what was put in as poison has to be there
+        }
+        let found = violations_of(database, invariant).await.expect(invariant.name);
+        match number {
+            0 => verdict.oversells += found.len(),
+            1 => verdict.duplicates += found.len(),
+            _ => {}
+        }
+        verdict.violations.extend(found);
+    }
+    let lost = books.lost_acknowledgements();
+    verdict.lost_acknowledgements = lost.len();
+    let two_orders = books.keys_with_two_orders();
+    verdict.duplicates += two_orders.len();
+    let (unsold_units, unsold) = books.unsold();
+    verdict.unsold_units = unsold_units;
+    let further = [
+        lost,
+        two_orders,
+        unsold,
+        books.orders_nobody_asked_for(),
+        books.wrong_refusals_of_the_window(),
+        books.accepted_outside_the_window(),
+        books.lost_changes(),
+        books.strangers_who_got_through(),
+        books.ended_sessions_that_work(),
+        books.guesses_that_got_through(),
+        books.broken_promises(),
+    ];
+    verdict.violations.extend(further.into_iter().flatten());
+    verdict.violations.extend(books.wrongly_set_aside(database).await);
+    verdict
+}
+
+impl Books {
+    async fn open(records: Vec<Record>, database: &Client) -> Self {
+        let read = "select order_id, user_id, product_id, status, failure_reason from flashsale.orders";
+        let rows = database.query(read, &[]).await.expect("read the orders");
+        let order = |row: &tokio_postgres::Row| Order {
+            user_id: row.get(1),
+            product_id: row.get(2),
+            status: row.get(3),
+            reason: row.get(4),
+        };
+        let orders = rows.iter().map(|row| (row.get(0), order(row))).collect();
+        let read = "select flash_sale_id, quantity::bigint,
+                           (select count(*) from flashsale.orders o
+                            where o.flash_sale_id = s.flash_sale_id and o.status = 'success')
+                    from flashsale.flash_sales s";
+        let rows = database.query(read, &[]).await.expect("read the sales");
+        let stock = rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect();
+        let mut books = Self { sales: vec![], buys: vec![], asks: vec![], records: vec![], orders, stock };
+        for record in records {
+            match record {
+                Record::Sale(sale) => books.sales.push(sale),
+                Record::Buy(buy) => books.buys.push(buy),
+                Record::Ask(ask) => books.asks.push(ask),
+                other => books.records.push(other),
+            }
+        }
+        books
+    }
+
+    fn figures(&self) -> Verdict {
+        let count = |wanted: fn(&Answer) -> bool| self.buys.iter().filter(|buy| wanted(&buy.answer)).count();
+        let fairness = self.fairness();
+        let mut verdict = Verdict {
+            operations: self.buys.len() + self.asks.len() + self.guesses().count(),
+            acknowledged: count(|answer| matches!(answer, Answer::Ok { .. })),
+            refused: count(|answer| matches!(answer, Answer::Refused { .. })),
+            unknown: count(Answer::is_unknown),
+            ordered_pairs: fairness.ordered_pairs,
+            overtaken_pairs: fairness.overtaken_pairs,
+            largest_displacement: fairness.largest_displacement,
+            ..Verdict::default()
+        };
+        for record in &self.records {
+            match record {
+                Record::Strike { hit, .. } => {
+                    verdict.strikes += 1;
+                    verdict.missed += usize::from(!hit);
+                }
+                Record::Figure { name, value } => {
+                    let known = verdict.figures.entry(name.clone()).or_insert(*value);
+                    *known = (*known).max(*value);
+                }
+                _ => {}
+            }
+        }
+        if verdict.acknowledged == 0 {
+            verdict.violations.push("0 nothing was bought: a history of nothing proves nothing".to_owned());
+        }
+        verdict
+    }
+}

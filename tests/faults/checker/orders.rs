@@ -1,0 +1,44 @@
+//! Invariants 4 and 6: every order was asked for, and one key names one order.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use super::Books;
+use crate::harness::history::Answer;
+
+impl Books {
+    /// Invariant 4: an order was promised, or its user has a purchase of unknown fate. 503 is none: it promises that
+    /// nothing was taken. One who waited and was refused with its outcome has a failed order.
+    pub fn orders_nobody_asked_for(&self) -> Vec<String> {
+        let promised: HashSet<Uuid> = self.buys.iter().filter_map(|buy| buy.answer.order_id()).collect();
+        let in_doubt = self.buys.iter().filter(|buy| buy.answer.is_unknown());
+        let in_doubt: HashSet<(Uuid, Uuid)> = in_doubt.map(|buy| (buy.user_id, buy.product_id)).collect();
+        let told_to_fail = self.buys.iter().filter(|buy| buy.waits && matches!(buy.answer, Answer::Refused { .. }));
+        let told_to_fail: HashSet<(Uuid, Uuid)> = told_to_fail.map(|buy| (buy.user_id, buy.product_id)).collect();
+        let unasked = self.orders.iter().filter(|(order_id, order)| {
+            let who = (order.user_id, order.product_id);
+            let was_refused = order.status == "failed" && told_to_fail.contains(&who);
+            !promised.contains(order_id) && !in_doubt.contains(&who) && !was_refused
+        });
+        unasked
+            .map(|(order_id, order)| {
+                let answers: Vec<&Answer> =
+                    self.buys.iter().filter(|buy| buy.user_id == order.user_id).map(|buy| &buy.answer).collect();
+                format!("4 order {order_id} was never answered with 200 and nobody is in doubt: {order:?}, {answers:?}")
+            })
+            .collect()
+    }
+
+    /// Invariant 6.
+    pub fn keys_with_two_orders(&self) -> Vec<String> {
+        let mut orders: HashMap<(Uuid, &str), HashSet<Uuid>> = HashMap::new();
+        for buy in &self.buys {
+            if let (Some(key), Some(order_id)) = (&buy.key, buy.answer.order_id()) {
+                orders.entry((buy.user_id, key)).or_default().insert(order_id);
+            }
+        }
+        let several = orders.into_iter().filter(|(_, ids)| ids.len() > 1);
+        several.map(|((user, key), ids)| format!("6 user {user}, key {key}: orders {ids:?}")).collect()
+    }
+}
