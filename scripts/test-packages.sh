@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the system packages the tests need and this machine lacks: Redis, a PostgreSQL server with pgTAP, and Chromium
-# with a font. With apt as root or through sudo; nothing is started. Ends with one sentence when it cannot.
+# Installs the system packages the tests need and this machine lacks: Redis, a PostgreSQL server with pgTAP, Python with
+# venv, and Chromium with a font. With apt as root or through sudo; nothing is started. Ends with one sentence when it cannot.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/prerequisites.sh
@@ -15,6 +15,7 @@ main() {
     major=$(postgres_major) || major=15
     packages+=("postgresql-$major" "postgresql-$major-pgtap")
   fi
+  python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
   # Without any font a browser shows boxes.
   has_chromium || packages+=(chromium fonts-dejavu-core)
   if ((${#packages[@]} == 0)); then

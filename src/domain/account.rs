@@ -18,7 +18,7 @@ impl InvalidField {
     }
 }
 
-/// An e-mail address, trimmed and in lower case, 3 to 254 bytes.
+/// An e-mail address, trimmed and in lower case, 3 to 254 characters.
 ///
 /// Only what delivery cannot do without is checked: one `@` with something on either side and no white space or
 /// control characters. Whether the address exists is known only by writing to it.
@@ -37,7 +37,7 @@ impl Email {
         if !well_formed {
             return Err(InvalidField::new("email", "must look like name@example.org"));
         }
-        if !(3..=254).contains(&email.len()) {
+        if !(3..=254).contains(&email.chars().count()) {
             return Err(InvalidField::new("email", "must be 3 to 254 characters long"));
         }
         Ok(Self(email))
@@ -104,6 +104,12 @@ mod tests {
             let error = Email::parse(text).unwrap_err();
             assert_eq!(error.field, "email", "{text:?}");
         }
+    }
+
+    #[test]
+    fn email_length_counts_characters() {
+        assert!(Email::parse(&format!("{}@example.org", "ü".repeat(242))).is_ok());
+        assert!(Email::parse(&format!("{}@example.org", "ü".repeat(243))).is_err());
     }
 
     #[test]

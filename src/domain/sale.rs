@@ -159,8 +159,10 @@ fn check_quantity(quantity: i32) -> Result<(), InvalidField> {
     Ok(())
 }
 
+/// By the microsecond, as the database keeps it: a leap second of 2200 belongs to the next year there.
 fn check_year(field: &'static str, date: DateTime<Utc>) -> Result<(), InvalidField> {
-    if !(2000..=2200).contains(&chrono::Datelike::year(&date)) {
+    const IN_2000_TO_2200: std::ops::Range<i64> = 946_684_800_000_000..7_289_654_400_000_000;
+    if !IN_2000_TO_2200.contains(&date.timestamp_micros()) {
         return Err(InvalidField::new(field, "must lie between the years 2000 and 2200"));
     }
     Ok(())
@@ -228,5 +230,22 @@ mod tests {
         assert_eq!(change.check().unwrap_err().field, "price_in_cents");
         let too_late = SaleChange { end_date: Some(DateTime::<Utc>::MAX_UTC), ..SaleChange::default() };
         assert_eq!(too_late.check().unwrap_err().field, "end_date");
+    }
+
+    #[test]
+    fn years_are_those_of_the_database() {
+        let check = |text: &str| {
+            let end_date = Some(text.parse().unwrap());
+            SaleChange { end_date, ..SaleChange::default() }.check().is_ok()
+        };
+        for (text, is_valid) in [
+            ("1999-12-31T23:59:59.999999999Z", false),
+            ("2000-01-01T00:00:00Z", true),
+            ("2200-12-31T23:59:59.999999999Z", true),
+            ("2200-12-31T23:59:60Z", false),
+            ("2201-01-01T00:00:00Z", false),
+        ] {
+            assert_eq!(check(text), is_valid, "{text}");
+        }
     }
 }

@@ -34,7 +34,7 @@ pub struct EventsQuery {
 /// the events of `GET /orders/events` too, for who is signed in.
 #[utoipa::path(get, path = "/sales/events", tag = "sales", params(EventsQuery),
     security((), ("bearer" = []), ("cookie" = [])), responses(
-        (status = 200, content_type = "text/event-stream", body = String),
+        (status = 200, description = "a stream of events", content(("text/event-stream"))),
         (status = 400, body = ProblemBody),
         (status = 401, body = ProblemBody, description = "with orders=true"),
         (status = 503, body = ProblemBody, description = "the sales have not been read yet"),
@@ -58,7 +58,7 @@ pub async fn follow_sales(
 /// The outcomes of the caller's orders from now on: events `order` with `{order_id, outcome}`.
 #[utoipa::path(get, path = "/orders/events", tag = "orders", security(("bearer" = []), ("cookie" = [])),
     responses(
-        (status = 200, content_type = "text/event-stream", body = String),
+        (status = 200, description = "a stream of events", content(("text/event-stream"))),
         (status = 401, body = ProblemBody),
     ))]
 pub async fn follow_orders(

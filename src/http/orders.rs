@@ -81,20 +81,14 @@ pub struct OrderHistoryView {
 /// Tries to buy one unit. Answered once the request is durable in the queue; with `Prefer: wait=N` (seconds, at most
 /// 10) once its outcome is known, or still in progress after that time.
 #[utoipa::path(post, path = "/orders", tag = "orders", request_body = PlaceOrder,
-    params(
-        ("Prefer" = Option<String>, Header, description = "wait=N: answer with the outcome", example = "wait=5"),
-        ("Idempotency-Key" = Option<String>, Header, description = "the first answer to this key is given again"),
-    ),
+    params(("Prefer" = Option<String>, Header, description = "wait=N: answer with the outcome", example = "wait=5")),
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = OrderView),
     (status = 400, body = ProblemBody,
         description = "sold_out, already_purchased, sale_ended, sale_not_started or invalid_request"),
     (status = 401, body = ProblemBody),
     (status = 404, body = ProblemBody, description = "product_not_found"),
-    (status = 409, body = ProblemBody, description = "idempotency_key_in_use"),
-    (status = 422, body = ProblemBody, description = "idempotency_key_reused"),
-    (status = 429, body = ProblemBody),
-    (status = 503, body = ProblemBody, description = "nothing was taken"),
+    (status = 409, body = ProblemBody, description = "order_failed"),
     (status = 504, body = ProblemBody, description = "outcome_unknown"),
 ))]
 pub async fn place_order(

@@ -6,25 +6,31 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::openapi::Document;
+use super::openapi::{Document, complete};
 use super::request_context::request_context;
 use super::state::Api;
 use super::{activity, calendar, events, health, orders, page, pictures, sales, users};
 
 /// What the API is, as OpenAPI 3.1.
 pub fn document() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+    routes_and_document().1
 }
 
 /// Every route of the API with its layers.
 pub fn router(api: Api) -> Router {
-    let (router, document) = routes().split_for_parts();
-    router
+    let (routes, document) = routes_and_document();
+    routes
         // Serves /openapi.json too.
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(page::serve)
         .layer(middleware::from_fn_with_state(api.clone(), request_context))
         .with_state(api)
+}
+
+fn routes_and_document() -> (Router<Api>, utoipa::openapi::OpenApi) {
+    let (routes, mut document) = routes().split_for_parts();
+    complete(&mut document);
+    (routes, document)
 }
 
 /// Every route that the document describes.

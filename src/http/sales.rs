@@ -30,11 +30,17 @@ pub struct SalesQuery {
 #[serde(deny_unknown_fields)]
 pub struct CreateSale {
     product_id: Option<Uuid>,
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00]*\S[^\x00]*$")]
     name: Option<String>,
+    #[schema(max_length = 2000, pattern = r"^[^\x00]*$")]
     description: Option<String>,
+    #[schema(minimum = 0)]
     price_in_cents: Option<i32>,
+    #[schema(minimum = 0, maximum = 10_000_000)]
     quantity: i32,
+    /// In the years 2000 to 2200, as `end_date`.
     start_date: DateTime<Utc>,
+    /// Later than `start_date`.
     end_date: DateTime<Utc>,
 }
 
@@ -43,9 +49,13 @@ pub struct CreateSale {
 #[serde(deny_unknown_fields)]
 pub struct UpdateSale {
     flash_sale_id: Uuid,
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00]*\S[^\x00]*$")]
     name: Option<String>,
+    #[schema(max_length = 2000, pattern = r"^[^\x00]*$")]
     description: Option<String>,
+    #[schema(minimum = 0)]
     price_in_cents: Option<i32>,
+    #[schema(minimum = 0, maximum = 10_000_000)]
     quantity: Option<i32>,
     start_date: Option<DateTime<Utc>>,
     end_date: Option<DateTime<Utc>>,
@@ -154,7 +164,6 @@ pub async fn update_sale(
 
 /// Ends a running sale now, by the database's clock. Orders accepted before still settle.
 #[utoipa::path(post, path = "/sales/end", tag = "sales", request_body = EndSale,
-    params(("Idempotency-Key" = Option<String>, Header, description = "the first answer to this key is given again")),
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = SaleView),
     (status = 400, body = ProblemBody),

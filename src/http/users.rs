@@ -24,10 +24,14 @@ use crate::domain::{Email, Password};
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
-    #[schema(example = "ada@example.org")]
+    #[schema(
+        example = "ada@example.org",
+        min_length = 3,
+        max_length = 254,
+        pattern = r"^\s*[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+\s*$"
+    )]
     email: String,
-    /// 8 to 128 characters.
-    #[schema(format = Password)]
+    #[schema(format = Password, example = "correct horse battery", min_length = 8, max_length = 128)]
     password: String,
 }
 
