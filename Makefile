@@ -1,7 +1,7 @@
 # Every target in one line: `make help`. What takes more than a line is a script in scripts/.
 .POSIX:
 .DEFAULT_GOAL = help
-.PHONY: help run test bench faults build page release fmt lint screenshots postgres psql clean-data
+.PHONY: help run test bench faults model planted mutants fuzz build page release fmt lint screenshots postgres psql clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,18 @@ bench: page ## Measure throughput and latency, check the books; writes bench/res
 
 faults: page ## Break everything in turn (SEED=, FAULT=, RUNS=), check the books; writes bench/results/faults.json
 	cargo test --locked --test faults -- run
+
+fuzz: ## Make up what strangers can send (SECONDS_EACH=30, TARGETS=); writes bench/results/fuzz.json
+	@exec scripts/fuzz.sh "$${SECONDS_EACH:-30}" $${TARGETS:-}
+
+model: ## Explore every state of the protocol's model within its bounds, about a minute
+	cargo run --locked -p flashsale-model
+
+planted: ## Plant bugs one at a time and see which check notices each, about an hour; writes bench/results/planted.json
+	@exec scripts/planted.sh
+
+mutants: ## Mutation testing of the core, for hours; writes bench/results/mutants.json
+	@exec scripts/mutants.sh
 
 build: page ## Build the page and the binary as `make run` does
 	cargo build --locked -p flashsale --bin flashsale

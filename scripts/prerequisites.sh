@@ -66,3 +66,15 @@ install_page_packages() {
     die "the page's packages could not be installed: the first time needs the network for npm."
   cp web/package-lock.json "$installed"
 }
+
+# copy_tree <folder>: the sources as they are now, committed or not, and the built page; for what changes them to see a
+# test go red. Build output in the folder is kept.
+copy_tree() {
+  local to=$1
+  mkdir -p "$to"
+  find "$to" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+  git ls-files --cached --others --exclude-standard -z |
+    { while IFS= read -r -d '' file; do [[ ! -e $file ]] || printf '%s\0' "$file"; done; } |
+    tar --null --files-from=- --create --file=- | tar --extract --file=- --directory "$to"
+  cp -R web/dist web/.built "$to/web/"
+}

@@ -6,10 +6,13 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
+/// The drivers warn of every connection that breaks; an outage is said once, by us (`db::Outage`).
+const DEFAULT_FILTER: &str = "info,sqlx=warn,pgmq=warn,deadpool_postgres=error,tokio_postgres=error";
+
 /// Starts logging to standard error: one line an event, JSON with `LOG_FORMAT=json`, what is logged by `RUST_LOG`
-/// (default `info`).
+/// (default: `info` of ours).
 pub fn init_logs() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,pgmq=warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -1,7 +1,8 @@
 -- Claims keys for callers about to be served. For each: 'claimed' (run the request, then finish or abandon it), 'running'
 -- (another request with this key has not finished), 'mismatch' (the key was used with another body) or 'finished' with
 -- the first answer. A claimant (one request) that asks again after a lost reply meets its own claim: 'claimed'.
--- A claim older than p_lease (a process died) and a key older than 24 hours are claimed anew.
+-- A claim older than p_lease (a process died) and a key older than 24 hours are claimed anew; so is a claim of a time to
+-- come, made before the clock was set back.
 -- Hazard: rows are inserted in the order of the key, so that two batches cannot deadlock.
 create or replace function flashsale.claim_idempotency_keys(
     p_callers text[], p_keys text[], p_fingerprints bytea[], p_claimants uuid[], p_lease interval
@@ -30,8 +31,8 @@ begin
             answer_status = null, answer_body = null
         where (k.claimed_by = excluded.claimed_by and k.answer_status is null)
             or k.claimed_at < clock_timestamp() - interval '24 hours'
-            or (k.answer_status is null and k.claimed_at < clock_timestamp() - p_lease
-                and k.fingerprint = excluded.fingerprint)
+            or (k.answer_status is null and k.fingerprint = excluded.fingerprint
+                and (k.claimed_at < clock_timestamp() - p_lease or k.claimed_at > clock_timestamp() + p_lease))
         returning k.caller, k.key
     )
     select array_agg(a.ordinal::integer) into v_claimed

@@ -1,5 +1,5 @@
 -- claim_idempotency_keys and finish_idempotency_keys: the first answer to a key, for 24 hours. And prune.
-select plan(22);
+select plan(23);
 
 -- Claims for requests (small numbers) and shows 'ordinal state status body' a key.
 create function pg_temp.claim(
@@ -83,6 +83,12 @@ select results_eq(
     $$select pg_temp.claim('{a}', '{k}', '{one}', '{14}', interval '0')$$, array['1 finished 200 yes'],
     'a finished one is not, whatever the lease'
 );
+select pg_temp.claim('{a}', '{m}', '{one}', '{21}');
+update flashsale.idempotency_keys set claimed_at = claimed_at + interval '1 hour' where key = 'm';
+select results_eq(
+    $$select pg_temp.claim('{a}', '{m}', '{one}', '{22}')$$, array['1 claimed'], 'a claim from before the clock was set back is none'
+);
+delete from flashsale.idempotency_keys where key = 'm';
 update flashsale.idempotency_keys set claimed_at = claimed_at - interval '23 hours 59 minutes';
 select results_eq(
     $$select pg_temp.claim('{a}', '{k}', '{one}', '{14}')$$, array['1 finished 200 yes'], 'an answer is kept 24 hours'

@@ -10,8 +10,9 @@ use crate::batcher::{BatchBounds, Batcher};
 use crate::config::{Bounds, deadlines};
 use crate::db::{Database, DbError, KeptAnswer, KeyClaim, KeyState};
 
-/// A claim whose process died is given to the next try after this; longer than any request lasts.
-const LEASE: Duration = Duration::from_secs(30);
+/// A claim whose process died is given to the next try after this; longer than any request lasts, which is at most its
+/// wait for a batch, for its COMMIT and for its outcome: 16 s.
+const LEASE: Duration = Duration::from_secs(20);
 
 /// Tries of one batch: a claim or an answer is its claimant's own, so that trying again is safe.
 const TRIES: u32 = 4;

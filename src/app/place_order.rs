@@ -321,7 +321,7 @@ mod tests {
 
     use uuid::Uuid;
 
-    use super::{LaneError, Placed, PlaceOrderError, token_is_unused, unless_in_doubt};
+    use super::{LaneError, PlaceOrderError, Placed, token_is_unused, unless_in_doubt};
     use crate::db::DbError;
     use crate::domain::{Placement, Refusal};
 

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Mutation testing of the core: the settle call, the gate, the batcher, the reconciler. cargo-mutants changes one thing at
+# a time in a copy of the tree and runs the tests, which must notice: first the unit tests, then, for what these miss, the
+# integration tests on real servers. Takes hours on two cores; what was caught before is not tried again (--fresh: it is).
+# Ends with the score, and with the mutants nobody noticed; writes bench/results/mutants.json.
+#
+# usage: scripts/mutants.sh [--fresh] [argument of cargo mutants...]      e.g. --file src/batcher.rs, --shard 0/4
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/prerequisites.sh
+source scripts/prerequisites.sh
+
+readonly work=$PWD/target/mutants core=(src/batcher.rs src/app/settle_orders.rs src/app/reconcile_gate.rs
+  src/app/place_order.rs src/gate/mod.rs src/gate/process.rs src/gate/redis.rs src/db/orders.rs)
+# What a mutant is compiled for is to be run once.
+readonly fast=--config=profile.dev.package.flashsale.opt-level=0
+
+main() {
+  need_build_tools
+  need cargo-mutants 'install it with cargo install cargo-mutants --locked'
+  need cargo-nextest 'install it with cargo install cargo-nextest --locked'
+  scripts/test-packages.sh && scripts/build-page.sh
+  if [[ ${1:-} == --fresh ]]; then
+    shift
+    rm -rf "$work/mutants.out"
+  fi
+  local files=() file
+  for file in "${core[@]}"; do files+=(--file "$file"); done
+  copy_tree "$work/tree"
+  export CARGO_TARGET_DIR=$work/target
+  mutate --timeout 30 "$@" "${files[@]}" -- --lib
+  mutate --timeout 240 "$@" "${files[@]}" -- --test it -E 'test(/^(gate|books|worker|kill|db|oracle|http)::/)'
+  report
+}
+
+# mutate <argument of cargo mutants...> -- <what is tested>
+mutate() {
+  local status=0
+  cargo mutants --in-place --dir "$work/tree" --output "$work" --iterate --test-tool nextest --colors never --no-times \
+    --baseline skip --build-timeout 600 --cargo-arg=--locked --cargo-arg="$fast" "$@" || status=$?
+  # 2: mutants were missed, 3: tests ran out of time, which is noticing too.
+  ((status == 0 || status == 2 || status == 3)) || die "cargo mutants ended with $status, see above."
+}
+
+report() {
+  python3 - "$work/mutants.out" <<'PYTHON'
+import json, pathlib, sys
+
+folder = pathlib.Path(sys.argv[1])
+lines = lambda name: [line for line in (folder / name).read_text().splitlines() if line] if (folder / name).exists() else []
+caught = set(lines("previously_caught.txt")) | set(lines("caught.txt")) | set(lines("timeout.txt"))
+missed = [line for line in lines("missed.txt") if line not in caught]
+score = round(100 * len(caught) / max(1, len(caught) + len(missed)), 1)
+for line in missed:
+    print("missed:", line)
+print(f"{len(caught)} of {len(caught) + len(missed)} mutants were noticed: {score} %")
+result = {"caught": len(caught), "missed": missed, "score_percent": score}
+pathlib.Path("bench/results/mutants.json").write_text(json.dumps(result, indent=2) + "\n")
+PYTHON
+}
+
+main "$@"
