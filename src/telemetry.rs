@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
 /// The drivers warn of every connection that breaks; an outage is said once, by us (`db::Outage`).
-const DEFAULT_FILTER: &str = "info,sqlx=warn,pgmq=warn,deadpool_postgres=error,tokio_postgres=error";
+const DEFAULT_FILTER: &str = "info,sqlx=warn,pgmq=warn,deadpool=error,tokio_postgres=error";
 
 /// Starts logging to standard error: one line an event, JSON with `LOG_FORMAT=json`, what is logged by `RUST_LOG`
 /// (default: `info` of ours).

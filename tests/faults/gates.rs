@@ -9,9 +9,9 @@ use crate::harness::Sale;
 use crate::harness::books::{tokens_in_process, tokens_in_redis};
 use crate::world::World;
 
-/// A token without an order is given 7 s to get one. It is looked for every half second, but 20 times later than the last
-/// look took, and a look that met a locked table or a stalled network took up to 3 s.
-const BALANCED_WITHIN: Duration = Duration::from_secs(80);
+/// A token without an order is given 7 s to get one. It is looked for every half second, less often where a look takes
+/// long: up to 3 s for the orders of a run, and 5 s more while there are as many holders as orders.
+const BALANCED_WITHIN: Duration = Duration::from_secs(30);
 const POLL_EVERY: Duration = Duration::from_millis(50);
 
 /// What is still wrong with the gates of the sales that are open, after the time a reconciler needs.

@@ -16,7 +16,7 @@ use crate::world::World;
 
 const RECOVERED_WITHIN: Duration = Duration::from_secs(30);
 /// Longer than a token that serves no order can stay taken, see `gates`.
-const SOLD_WITHIN: Duration = Duration::from_secs(80);
+const SOLD_WITHIN: Duration = Duration::from_secs(30);
 const DRAINED_WITHIN: Duration = Duration::from_secs(30);
 const POLL_EVERY: Duration = Duration::from_millis(20);
 const PROBE_WAITS_S: u32 = 2;
