@@ -89,6 +89,7 @@ pub async fn check(history: &Path, database: &Client, at_every_moment: &[Invaria
         two_orders,
         unsold,
         books.orders_nobody_asked_for(),
+        books.refused_for_their_own_order(),
         books.wrong_refusals_of_the_window(),
         books.accepted_outside_the_window(),
         books.lost_changes(),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::Books;
 use crate::harness::history::Answer;
+use crate::record::Buy;
 
 impl Books {
     /// Invariant 4: an order was promised, or its user has a purchase of unknown fate. 503 is none: it promises that
@@ -28,6 +29,21 @@ impl Books {
                 format!("4 order {order_id} was never answered with 200 and nobody is in doubt: {order:?}, {answers:?}")
             })
             .collect()
+    }
+
+    /// Invariant 4 from the other side: nobody is told that they have bought already who has only this one purchase.
+    pub fn refused_for_their_own_order(&self) -> Vec<String> {
+        let mut others: HashMap<(Uuid, Uuid), Vec<i64>> = HashMap::new();
+        for buy in self.buys.iter().filter(|buy| buy.answer.is_unknown() || buy.answer.order_id().is_some()) {
+            others.entry((buy.user_id, buy.product_id)).or_default().push(buy.sent_us);
+        }
+        let is_second = |buy: &Buy| {
+            let of_user = others.get(&(buy.user_id, buy.product_id)).into_iter().flatten();
+            of_user.copied().any(|sent_us| sent_us < buy.answered_us)
+        };
+        let told = |buy: &&Buy| matches!(&buy.answer, Answer::Refused { code, .. } if code == "already_purchased");
+        let wrong = self.buys.iter().filter(told).filter(|buy| !is_second(buy));
+        wrong.map(|buy| format!("4 told that they have bought already, and have not: {buy:?}")).collect()
     }
 
     /// Invariant 6.
