@@ -67,14 +67,14 @@ install_page_packages() {
   cp web/package-lock.json "$installed"
 }
 
-# copy_tree <folder>: the sources as they are now, committed or not, and the built page; for what changes them to see a
-# test go red. Build output in the folder is kept.
+# copy_tree <folder>: replaces what is there by the sources as they are now, committed or not, and the built page; for
+# what changes them to see a test go red. All are new to cargo, so that a change that was undone is built again.
 copy_tree() {
   local to=$1
   mkdir -p "$to"
   find "$to" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
   git ls-files --cached --others --exclude-standard -z |
     { while IFS= read -r -d '' file; do [[ ! -e $file ]] || printf '%s\0' "$file"; done; } |
-    tar --null --files-from=- --create --file=- | tar --extract --file=- --directory "$to"
+    tar --null --files-from=- --create --file=- | tar --extract --touch --file=- --directory "$to"
   cp -R web/dist web/.built "$to/web/"
 }

@@ -26,6 +26,7 @@ main() {
   as_root true 2>/dev/null ||
     die "the tests need the packages ${packages[*]}: install them, or run this once as root or with sudo."
   say "Installing ${packages[*]}"
+  mkdir -p target/test-logs
   install_packages "${packages[@]}" >target/test-logs/packages.log 2>&1 ||
     die "could not install ${packages[*]} (see target/test-logs/packages.log): the first time needs the network."
 }

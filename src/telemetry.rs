@@ -64,4 +64,7 @@ fn describe() {
     describe_counter!("flashsale_gate_repairs_total", "holders of a gate added, corrected or removed by reconciling");
     describe_counter!("flashsale_idempotent_answers_lost_total", "answers to idempotency keys that were not kept");
     describe_gauge!("flashsale_requests_in_flight", "HTTP requests in progress");
+    describe_gauge!("flashsale_database_outage", "1 while the database cannot be used");
+    describe_counter!("flashsale_database_outages_total", "times that the database could not be used any more");
+    metrics::gauge!("flashsale_database_outage").set(0.0);
 }

@@ -35,9 +35,11 @@ begin
         v_refusal := flashsale.refusal_outside_window(p_product_id, v_now);
     else
         v_free := flashsale.free_units(v_sale.flash_sale_id);
-        -- Who had the intake before us may have ended the sale.
+        -- Who had the intake before us may have ended the sale: then whoever comes later is too late, whenever they came.
         if not exists (
-            select from flashsale.flash_sales s where s.flash_sale_id = v_sale.flash_sale_id and v_now < s.end_date
+            select from flashsale.flash_sales s
+            where s.flash_sale_id = v_sale.flash_sale_id and s.start_date <= v_now
+                and case when s.end_date = v_sale.end_date then v_now else clock_timestamp() end < s.end_date
         ) then
             v_refusal := 'sale_ended';
         elsif v_free <= 0 then

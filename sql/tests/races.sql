@@ -1,5 +1,5 @@
 -- Two sessions at once: what one holds the other waits for, skips or is told.
-select plan(103);
+select plan(108);
 select fixture.add_users('{1,2,3,4,5,6,7,8,9}');
 select fixture.open_sale(1, 5);
 select fixture.open_session('one');
@@ -258,6 +258,20 @@ select public.dblink_exec('one', 'rollback');
 select results_eq($$select pg_temp.answer('two')$$, array['in_progress 471'], 'or not, when the end is rolled back');
 select is(fixture.settle(100), '2 2 0 0 0', 'and what was accepted succeeds');
 
+-- A batch that began before the end and comes to the intake after it is too late, too: its administrator has been told.
+select fixture.open_session('three');
+select fixture.open_sale(48, 5);
+select public.dblink_exec('one', 'begin');
+select pg_temp.in_session('one', $$select * from fixture.place(48, '{481}', '{1}')$$);
+select public.dblink_send_query('two', 'select flashsale.end_sale(fixture.sale_id(48))');
+select ok(fixture.waits_for_a_lock('%end_sale%'), 'an end waits');
+select public.dblink_send_query('three', $$select * from fixture.place(48, '{482}', '{2}')$$);
+select ok(fixture.waits_for_a_lock('%{482}%'), 'a batch waits behind it');
+select public.dblink_exec('one', 'commit');
+select results_eq($$select pg_temp.answer('two')$$, array['ended'], 'the end comes first');
+select results_eq($$select pg_temp.answer('three')$$, array['sale_ended -'], 'and the batch is told');
+select is(fixture.settle(100), '1 1 0 0 0', 'what was accepted before succeeds');
+
 -- Settling gives units back to the intake that a batch of purchases holds: the worker waits, the batch never for it.
 select fixture.open_sale(18, 4);
 select fixture.place(18, '{181,182}', '{1,2}');
@@ -293,7 +307,6 @@ select public.dblink_exec('one', 'begin');
 select results_eq($$select pg_temp.in_session('one', 'select fixture.settle_singly(1)')$$, array['1 0 0 0 1'], 'set aside');
 select public.dblink_send_query('two', 'select fixture.settle(1)');
 select ok(fixture.waits_for_a_lock('%settle(1)%'), 'a worker waits for one that settles singly');
-select fixture.open_session('three');
 select public.dblink_send_query('three', $$select * from fixture.place(19, '{193,194}', '{3,4}')$$);
 select ok(fixture.waits_for_a_lock('%{193,194}%'), 'so does who is placing, when there is a unit to be had');
 select public.dblink_exec('one', 'commit');

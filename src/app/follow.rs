@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::outcomes::Outcomes;
 use super::place_order::Purchases;
 use super::reconcile_gate::{GateReconciler, sales_with_gate};
-use super::retry::RetryPause;
+use super::retry::{Complaint, RetryPause};
 use super::sale_board::SaleBoard;
 use super::sessions::Sessions;
 use crate::config::intervals;
@@ -55,6 +55,7 @@ impl Follower {
         let mut sessions = ticker(intervals::SESSIONS_RELOAD);
         let mut reconciler = GateReconciler::default();
         let mut news = Vec::with_capacity(NEWS_MAX);
+        let mut complaint = Complaint::default();
         loop {
             let done = tokio::select! {
                 received = announced.recv_many(&mut news, NEWS_MAX) => match received {
@@ -72,9 +73,11 @@ impl Follower {
                     loaded
                 }
             };
-            // An outage has been said; what failed here is tried again with the next tick.
-            if let Err(error) = done {
-                tracing::debug!(%error, "what this process holds was not refreshed");
+            // What failed here is tried again with the next tick.
+            if let Err(error) = done
+                && complaint.is_due(&error)
+            {
+                tracing::error!(%error, "what this process holds cannot be refreshed: trying again until it can");
             }
         }
     }

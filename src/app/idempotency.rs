@@ -10,9 +10,9 @@ use crate::batcher::{BatchBounds, Batcher};
 use crate::config::{Bounds, deadlines};
 use crate::db::{Database, DbError, KeptAnswer, KeyClaim, KeyState};
 
-/// A claim whose process died is given to the next try after this; longer than any request lasts, which is at most its
-/// wait for a batch, for its COMMIT and for its outcome: 16 s.
-const LEASE: Duration = Duration::from_secs(20);
+/// A claim whose process died is given to the next try after this; longer than any request lasts. A purchase waits for a
+/// batch, its COMMIT and its outcome, 16 s at most, and then its answer is kept; others wait for a password or a lock.
+const LEASE: Duration = Duration::from_secs(30);
 
 /// Tries of one batch: a claim or an answer is its claimant's own, so that trying again is safe.
 const TRIES: u32 = 4;

@@ -104,6 +104,12 @@ impl Purchases {
         let placed = match current {
             CurrentSale::Open(sale) => self.place_order_in(sale, user_id, product_id, idempotency_key, wait).await,
             CurrentSale::Upcoming(_) => Err(PlaceOrderError::Refused(Refusal::SaleNotStarted)),
+            CurrentSale::Ended(sale) if self.may_have_bought(sale, user_id) => {
+                // Placing it again answers with the order there is, or that the sale has ended.
+                let request =
+                    PurchaseRequest { order_id: Uuid::now_v7(), user_id, reserved_token: "none", idempotency_key };
+                self.submit(sale, product_id, request, wait).await
+            }
             CurrentSale::Ended(_) => Err(PlaceOrderError::Refused(Refusal::SaleEnded)),
             CurrentSale::NoSale => Err(PlaceOrderError::Refused(Refusal::ProductNotFound)),
         };
@@ -111,6 +117,11 @@ impl Purchases {
             self.activity.note(sale, Some(reason));
         }
         placed
+    }
+
+    /// Whether somebody who asks after the end may have an order in this sale and not know it, or not its outcome.
+    fn may_have_bought(&self, sale: SaleId, user_id: UserId) -> bool {
+        self.board.has_just_ended(sale) && !self.board.is_sold_out_for(sale, user_id)
     }
 
     /// Counts an attempt that was refused before it got here, because its user asks too often.
@@ -169,16 +180,15 @@ impl Purchases {
 
     /// Orders of one sale were settled: whoever waits is told, and the tokens of failed orders return to the gate.
     pub async fn orders_settled(&self, sale: SaleId, settled: &[(OrderId, UserId, Outcome)]) {
-        let failed: Vec<_> = settled
-            .iter()
-            .filter(|(_, _, outcome)| *outcome != Outcome::Success)
-            .map(|(order_id, user_id, _)| (*user_id, *order_id))
-            .collect();
+        let (succeeded, failed): (Vec<_>, Vec<_>) =
+            settled.iter().partition(|(_, _, outcome)| *outcome == Outcome::Success);
+        self.outcomes.announce(&succeeded);
         if !failed.is_empty() {
-            self.gate.give_back(sale, failed).await;
+            // First: who hears of a failure may try again at once, and must not find the token of the failed order held.
+            let tokens = failed.iter().map(|(order_id, user_id, _)| (*user_id, *order_id)).collect();
+            self.gate.give_back(sale, tokens).await;
+            self.outcomes.announce(&failed);
         }
-        // Last: who hears of a failure may try again at once, and must not find the token of the failed order held.
-        self.outcomes.announce(settled);
     }
 
     async fn submit(
@@ -299,7 +309,7 @@ async fn place_batch(
         if !error.is_transient() || started.elapsed() + pause >= deadlines::PURCHASE_BATCH {
             counter!("flashsale_purchases_not_placed_total").increment(requests.len() as u64);
             // An outage has been said; anything else that will not pass is a fault of ours.
-            if error.is_transient() || error.is_outage() {
+            if error.is_transient() {
                 tracing::debug!(%product_id, purchases = requests.len(), maybe_placed, %error, "a batch was not placed");
             } else {
                 tracing::error!(%product_id, purchases = requests.len(), %error, "a batch cannot be placed");

@@ -7,6 +7,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile_gate::{GateReconciler, ReconcileError, sales_with_gate};
+use super::retry::Complaint;
 use crate::config::intervals;
 use crate::db::Database;
 use crate::gate::RedisGate;
@@ -20,6 +21,7 @@ pub async fn publish_sales_until(stopping: CancellationToken, database: Database
     let mut tick = tokio::time::interval(intervals::BOARD_REFRESH / 2);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut reconcile_at = Instant::now();
+    let mut complaint = Complaint::default();
     loop {
         tokio::select! {
             () = stopping.cancelled() => return,
@@ -35,7 +37,10 @@ pub async fn publish_sales_until(stopping: CancellationToken, database: Database
         }
         match publish_once(&database, &redis, reconcile.then_some(&mut reconciler)).await {
             Ok(()) => {}
-            Err(ReconcileError::Database(error)) => tracing::debug!(%error, "the sales were not published"),
+            Err(ReconcileError::Database(error)) if complaint.is_due(&error) => {
+                tracing::error!(%error, "the sales cannot be kept up to date in Redis: trying again until they can");
+            }
+            Err(ReconcileError::Database(_)) => {}
             Err(ReconcileError::Redis(error)) => redis.mark_unavailable(&error),
         }
     }

@@ -1,6 +1,8 @@
-//! Pauses between tries, for loops that never give up.
+//! Loops that never give up: how long they pause between tries, and how often they say why.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::db::DbError;
 
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(1);
@@ -23,9 +25,35 @@ impl RetryPause {
     }
 }
 
+/// What a loop says of its failures: an outage has been said already (`db::Outage`), anything else once a minute.
+#[derive(Debug, Default)]
+pub struct Complaint(Option<Instant>);
+
+impl Complaint {
+    const AGAIN: Duration = Duration::from_secs(60);
+
+    /// Whether this failure is to be said.
+    pub fn is_due(&mut self, error: &DbError) -> bool {
+        let is_due = !error.is_outage() && self.0.is_none_or(|said| said.elapsed() >= Self::AGAIN);
+        if is_due {
+            self.0 = Some(Instant::now());
+        }
+        is_due
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::RetryPause;
+    use super::{Complaint, RetryPause};
+    use crate::db::DbError;
+
+    #[test]
+    fn a_loop_complains_once_and_not_of_an_outage() {
+        let mut complaint = Complaint::default();
+        assert!(!complaint.is_due(&DbError::Lost("reset".into())));
+        assert!(complaint.is_due(&DbError::Unexpected("no row")));
+        assert!(!complaint.is_due(&DbError::Unexpected("no row")));
+    }
 
     #[test]
     fn pauses_grow_to_a_second_and_begin_again() {

@@ -117,7 +117,7 @@ pub async fn note_activity_until(
         match activity.flush(&database).await {
             Ok(()) => activity.keep_bounded(&board),
             // An outage has been said.
-            Err(error) if error.is_transient() || error.is_outage() => {
+            Err(error) if error.is_transient() => {
                 tracing::debug!(%error, "what was counted is kept for later")
             }
             Err(error) => tracing::error!(%error, "what was counted cannot be said"),

@@ -20,6 +20,9 @@ const EDGE: TimeDelta = TimeDelta::milliseconds(100);
 /// News from further ahead of the database's clock than this are from before that clock was set back.
 const AHEAD_MAX: TimeDelta = TimeDelta::seconds(2);
 
+/// For so long after its end purchases of a sale are still looked up: their callers may not know yet that they have one.
+const JUST_ENDED: TimeDelta = TimeDelta::minutes(2);
+
 /// A sale as it is answered to shoppers.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct SaleView {
@@ -214,6 +217,13 @@ impl SaleBoard {
             (None, Some(last)) => CurrentSale::Ended(last.flash_sale_id),
             (None, None) => CurrentSale::NoSale,
         }
+    }
+
+    /// Whether a sale ended so lately that somebody may ask about a purchase they made in time.
+    pub fn has_just_ended(&self, sale: SaleId) -> bool {
+        let now = self.database_now();
+        let board = self.board.load();
+        board.sales.iter().any(|s| s.flash_sale_id == sale && now - s.end_date < JUST_ENDED)
     }
 
     /// Whether a request of this user can be answered "sold out" from memory.

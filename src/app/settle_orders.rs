@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use metrics::{counter, histogram};
 use tokio_util::sync::CancellationToken;
 
-use super::retry::RetryPause;
+use super::retry::{Complaint, RetryPause};
 use crate::config::intervals;
 use crate::db::{Database, DbError, SettledBatch};
 
@@ -15,7 +15,7 @@ const SINGLY_MAX: i32 = 100;
 /// Settles until `stopping`; the batch under way is finished. An empty queue is looked at again soon, less often the
 /// longer it stays empty.
 pub async fn settle_until(stopping: CancellationToken, database: Database, batch_max: i32) {
-    let mut retry = RetryPause::default();
+    let (mut retry, mut complaint) = (RetryPause::default(), Complaint::default());
     let mut idle = intervals::QUEUE_POLL_MIN;
     while !stopping.is_cancelled() {
         let pause = match settle_once(&database, batch_max).await {
@@ -30,7 +30,9 @@ pub async fn settle_until(stopping: CancellationToken, database: Database, batch
                 idle
             }
             Err(error) => {
-                tracing::debug!(%error, "nothing was settled");
+                if complaint.is_due(&error) {
+                    tracing::error!(%error, "nothing can be settled: trying again until it can");
+                }
                 retry.next()
             }
         };

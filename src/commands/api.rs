@@ -36,12 +36,18 @@ pub fn connect_redis(config: &Config) -> anyhow::Result<Option<Arc<RedisGate>>> 
 ///
 /// # Errors
 /// When it cannot start.
-pub async fn run(config: &Config, url: &str, listener: TcpListener, stopping: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    config: &Config,
+    url: &str,
+    outage: Arc<Outage>,
+    listener: TcpListener,
+    stopping: CancellationToken,
+) -> anyhow::Result<()> {
     raise_open_files_limit();
     let redis = connect_redis(config)?;
     let probe = redis.clone().map(|redis| tokio::spawn(probe_redis(redis)));
     let activity = Arc::new(ActivityCounters::default());
-    let (api, follower) = assemble(config, url, redis, Arc::clone(&activity), stopping.clone())?;
+    let (api, follower) = assemble(config, url, outage, redis, Arc::clone(&activity), stopping.clone())?;
     // Before the first request: a session that was ended stays ended over a restart.
     api.sessions.replace_ended(api.database.list_ended_sessions().await?);
     let following = CancellationToken::new();
@@ -104,12 +110,12 @@ async fn follow(
 fn assemble(
     config: &Config,
     url: &str,
+    outage: Arc<Outage>,
     redis: Option<Arc<RedisGate>>,
     activity: Arc<ActivityCounters>,
     stopping: CancellationToken,
 ) -> anyhow::Result<(Api, Follower)> {
     let bounds = &config.bounds;
-    let outage = Arc::new(Outage::default());
     let pool = |size, name| Ok::<_, DbError>(Database::new(url, size, name, deadlines::STATEMENT)?.telling(&outage));
     let database = pool(bounds.database_pool_size, "flashsale api")?;
     let placing = pool(PLACING_POOL_SIZE, "flashsale api placing")?;

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,7 +16,7 @@ use crate::app::authenticate::ensure_administrator;
 use crate::app::passwords::Passwords;
 use crate::app::pictures::{PictureType, Pictures};
 use crate::config::{Administrator, Config, Secret, deadlines};
-use crate::db::{self, Database};
+use crate::db::{self, Database, Outage};
 use crate::domain::{Email, NewProduct, NewSale, Password, SaleSnapshot, SaleStatus};
 use crate::embedded::EmbeddedPostgres;
 use crate::{shutdown, worker};
@@ -77,8 +78,12 @@ async fn serve(
     // The worker goes on until the API's last request has its outcome.
     let working = CancellationToken::new();
     let (worker_url, bounds, worker_stop) = (url.clone(), config.bounds.clone(), working.clone());
-    let worker = tokio::spawn(async move { worker::work_until(worker_stop, &worker_url, &bounds, redis).await });
-    let served = super::api::run(config, &url, listener, stopping).await;
+    // One process, one database: its outages are said once.
+    let outage = Arc::new(Outage::new(deadlines::SETTLE_STATEMENT));
+    let of_worker = Arc::clone(&outage);
+    let worker =
+        tokio::spawn(async move { worker::work_until(worker_stop, &worker_url, &bounds, redis, &of_worker).await });
+    let served = super::api::run(config, &url, outage, listener, stopping).await;
     working.cancel();
     worker.await??;
     served

@@ -7,9 +7,12 @@ mod doctor;
 mod maintenance;
 mod sale;
 
+use std::sync::Arc;
+
 use clap::{Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, deadlines};
+use crate::db::Outage;
 use crate::{db, http, shutdown, telemetry};
 
 /// A flash-sale engine on PostgreSQL: API, workers and everything in one binary.
@@ -62,14 +65,16 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             db::migrate::check(&url).await?;
             let stopping = shutdown::on_signal()?;
             let listener = api::listen(&config)?;
-            api::run(&config, &url, listener, stopping).await
+            let outage = Arc::new(Outage::new(deadlines::STATEMENT_CLIENT));
+            api::run(&config, &url, outage, listener, stopping).await
         }
         Command::Worker => {
             let url = config.require_database_url()?.to_owned();
             db::migrate::check(&url).await?;
             let stopping = shutdown::on_signal()?;
             let redis = api::connect_redis(&config)?;
-            Ok(crate::worker::work_until(stopping, &url, &config.bounds, redis).await?)
+            let outage = Arc::new(Outage::new(deadlines::SETTLE_STATEMENT));
+            Ok(crate::worker::work_until(stopping, &url, &config.bounds, redis, &outage).await?)
         }
         Command::Migrate => maintenance::migrate(&config).await,
         Command::Reconcile => maintenance::reconcile(&config).await,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
+use crate::config::deadlines;
+
 /// An error of the database or of the way to it. Messages never hold a URL, a password or a row's values.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -13,6 +15,9 @@ pub enum DbError {
     /// Nothing was sent: no connection, or none free in time.
     #[error("the database that DATABASE_URL names cannot be reached: {0}")]
     Unreachable(String),
+    /// Nothing was sent: every connection of our own pool was in use for so long.
+    #[error("no connection to the database was free within {0:?}")]
+    Busy(Duration),
     /// The server answered with an error, so the statement has taken no effect.
     #[error("the database refused: {message} (SQLSTATE {sqlstate}{})", constraint.as_ref().map(|c| format!(", {c}")).unwrap_or_default())]
     Refused { sqlstate: String, constraint: Option<String>, message: String },
@@ -22,7 +27,7 @@ pub enum DbError {
     /// As [`Lost`](Self::Lost): the statement may still be running.
     #[error("the database did not answer within {0:?}")]
     TimedOut(Duration),
-    /// A row that does not look as its function promises.
+    /// A row that does not look as its function promises; what the function did is done.
     #[error("unexpected answer of the database: {0}")]
     Unexpected(&'static str),
 }
@@ -30,14 +35,14 @@ pub enum DbError {
 impl DbError {
     /// Whether the statement may have taken effect although no answer came.
     pub const fn is_outcome_unknown(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::TimedOut(_))
+        matches!(self, Self::Lost(_) | Self::TimedOut(_) | Self::Unexpected(_))
     }
 
     /// Whether trying the same idempotent statement again may help: the way to the server broke, a deadlock or a
     /// serialisation failure was resolved against us, or the server is starting, stopping or out of connections.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut(_) => true,
+            Self::Unreachable(_) | Self::Busy(_) | Self::Lost(_) | Self::TimedOut(_) => true,
             Self::Refused { sqlstate, .. } => {
                 matches!(sqlstate.get(..2), Some("40" | "53" | "55" | "57" | "58"))
             }
@@ -45,13 +50,16 @@ impl DbError {
         }
     }
 
-    /// Whether the database cannot be used, by anybody: it is no fault of this statement's values (22, 23, P0) or its
-    /// neighbours (40).
+    /// Whether it says that the database cannot be used, by anybody: the way to it, its rights, its disk, its memory, its
+    /// state. A statement that ran out of time (57014) or met its neighbours (40, 55) says nothing of the database.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut(_) => true,
-            Self::Refused { sqlstate, .. } => !matches!(sqlstate.get(..2), Some("22" | "23" | "40" | "P0")),
-            Self::Url(_) | Self::Unexpected(_) => false,
+            Self::Refused { sqlstate, .. } if sqlstate == SqlState::QUERY_CANCELED.code() => false,
+            Self::Refused { sqlstate, .. } => {
+                matches!(sqlstate.get(..2), Some("08" | "25" | "28" | "3D" | "53" | "57" | "58" | "F0" | "XX"))
+            }
+            Self::Busy(_) | Self::Url(_) | Self::Unexpected(_) => false,
         }
     }
 
@@ -98,6 +106,9 @@ impl From<deadpool_postgres::PoolError> for DbError {
                 }
                 other => other,
             },
+            deadpool_postgres::PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => {
+                Self::Busy(deadlines::POOL_WAIT)
+            }
             other => Self::Unreachable(other.to_string()),
         }
     }

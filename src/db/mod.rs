@@ -32,7 +32,7 @@ pub use users::{SessionUser, StoredUser};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -65,6 +65,7 @@ impl Database {
             .wait_timeout(Some(deadlines::POOL_WAIT))
             .create_timeout(Some(deadlines::POOL_WAIT * 2))
             .recycle_timeout(Some(deadlines::POOL_WAIT))
+            .post_create(Hook::async_fn(|connection, _| Box::pin(notice_gone_clients(connection))))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|e| DbError::Url(e.to_string()))?;
@@ -142,6 +143,19 @@ impl Database {
         let status = self.pool.status();
         (status.size, status.size.saturating_sub(status.available))
     }
+}
+
+/// The server looks now and then whether we are still there: a statement whose connection is gone must not go on waiting
+/// for a lock and commit long after its caller was told that its fate is unknown. Some platforms cannot (PostgreSQL before
+/// 16 outside Linux), and then it goes on until its own time is up.
+async fn notice_gone_clients(connection: &ClientWrapper) -> Result<(), HookError> {
+    if let Err(error) = connection.batch_execute("set client_connection_check_interval = '250ms'").await {
+        if error.as_db_error().is_none() {
+            return Err(HookError::Backend(error));
+        }
+        tracing::debug!(%error, "the server cannot notice that a client is gone");
+    }
+    Ok(())
 }
 
 /// A connection while a statement runs on it. Dropped before it is given back (time is up, or the caller hung up) it is

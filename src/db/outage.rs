@@ -8,15 +8,16 @@ use metrics::{counter, gauge};
 
 use super::DbError;
 
-/// It is over when nothing has failed for this long: longer than a statement may wait, or a locked table, on which some
-/// statements wait and others don't, would be an outage again and again.
-const QUIET: Duration = Duration::from_secs(5);
 /// An outage that lasts is said again after this.
 const REMIND: Duration = Duration::from_secs(60);
 
 /// What the calls to a database say of it. Shared by everything in a process that calls it.
-#[derive(Debug, Default)]
-pub struct Outage(Mutex<Option<Ongoing>>);
+#[derive(Debug)]
+pub struct Outage {
+    ongoing: Mutex<Option<Ongoing>>,
+    /// It is over when nothing has failed for this long.
+    quiet: Duration,
+}
 
 #[derive(Debug)]
 struct Ongoing {
@@ -37,6 +38,12 @@ enum News {
 }
 
 impl Outage {
+    /// For calls that take at most `call_max`: where some fail at once and others only when their time is up, it is one
+    /// outage and not many.
+    pub fn new(call_max: Duration) -> Self {
+        Self { ongoing: Mutex::default(), quiet: call_max + Duration::from_secs(2) }
+    }
+
     /// Notes that a call failed because the database cannot be used.
     pub fn failed(&self, error: &DbError) {
         match self.note_failure(Instant::now()) {
@@ -62,7 +69,7 @@ impl Outage {
     }
 
     fn note_failure(&self, now: Instant) -> Option<News> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.ongoing.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(ongoing) = state.as_mut() else {
             *state = Some(Ongoing { since: now, said: now, failures: 1, failed: now, works_since: None });
             return Some(News::Began);
@@ -78,10 +85,10 @@ impl Outage {
     }
 
     fn note_success(&self, now: Instant) -> Option<News> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.ongoing.lock().unwrap_or_else(PoisonError::into_inner);
         let ongoing = state.as_mut()?;
         let works_since = *ongoing.works_since.get_or_insert(now);
-        if now.duration_since(ongoing.failed) < QUIET {
+        if now.duration_since(ongoing.failed) < self.quiet {
             return None;
         }
         let over = News::Over { failures: ongoing.failures, lasted: works_since.duration_since(ongoing.since) };
@@ -94,13 +101,17 @@ impl Outage {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{News, Outage, QUIET, REMIND};
+    use super::{News, Outage, REMIND};
 
     const S: Duration = Duration::from_secs(1);
 
+    fn outage() -> Outage {
+        Outage::new(3 * S)
+    }
+
     #[test]
     fn a_thousand_failures_are_one_outage() {
-        let (outage, start) = (Outage::default(), Instant::now());
+        let (outage, start) = (outage(), Instant::now());
         assert_eq!(outage.note_success(start), None, "there is none");
         assert_eq!(outage.note_failure(start), Some(News::Began));
         for _ in 1..1000 {
@@ -108,14 +119,14 @@ mod tests {
         }
         assert_eq!(outage.note_success(start + 3 * S), None, "it may only look so");
         let over = News::Over { failures: 1000, lasted: 3 * S };
-        assert_eq!(outage.note_success(start + S + QUIET), Some(over), "it lasted until the first call that worked");
+        assert_eq!(outage.note_success(start + 6 * S), Some(over), "it lasted until the first call that worked");
         assert_eq!(outage.note_success(start + 10 * S), None);
         assert_eq!(outage.note_failure(start + 11 * S), Some(News::Began), "the next one is said again");
     }
 
     #[test]
     fn an_outage_that_comes_and_goes_is_said_once() {
-        let (outage, start) = (Outage::default(), Instant::now());
+        let (outage, start) = (outage(), Instant::now());
         assert_eq!(outage.note_failure(start), Some(News::Began));
         for second in 1..20 {
             assert_eq!(outage.note_success(start + second * S), None);
@@ -125,7 +136,7 @@ mod tests {
 
     #[test]
     fn an_outage_that_lasts_is_said_again_once_a_minute() {
-        let (outage, start) = (Outage::default(), Instant::now());
+        let (outage, start) = (outage(), Instant::now());
         outage.note_failure(start);
         let lasts = News::Lasts { failures: 2, for_so_long: REMIND };
         assert_eq!(outage.note_failure(start + REMIND), Some(lasts));

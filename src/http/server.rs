@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
@@ -22,11 +22,13 @@ const HEADERS_MAX: usize = 64;
 /// Pause after the system refused a connection, which it does when out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+const REFUSAL_SAID_EVERY: Duration = Duration::from_secs(60);
+
 /// Serves until `stopping`, then lets the requests in progress finish, at most for [`deadlines::GRACEFUL_STOP`].
 pub async fn serve(listener: TcpListener, router: Router, connections_max: usize, stopping: CancellationToken) {
     let connections = Arc::new(Semaphore::new(connections_max));
     let graceful = GracefulShutdown::new();
-    let mut is_refused = false;
+    let mut refusal_said: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             () = stopping.cancelled() => break,
@@ -35,15 +37,14 @@ pub async fn serve(listener: TcpListener, router: Router, connections_max: usize
         let (stream, address, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                if !is_refused {
+                if refusal_said.is_none_or(|said| said.elapsed() >= REFUSAL_SAID_EVERY) {
                     tracing::warn!(%error, "a connection was not accepted: trying again until one is");
+                    refusal_said = Some(Instant::now());
                 }
-                is_refused = true;
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        is_refused = false;
         let connection = connection(&graceful, stream, address, router.clone());
         tokio::spawn(async move {
             connection.await;

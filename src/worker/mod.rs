@@ -11,7 +11,7 @@ use crate::config::{Bounds, deadlines};
 use crate::db::{Database, DbError, Outage};
 use crate::gate::RedisGate;
 
-/// Works until `stopping`; batches under way are finished.
+/// Works until `stopping`; batches under way are finished. Says to `outage` how its calls to the database go.
 ///
 /// # Errors
 /// [`DbError::Url`].
@@ -20,10 +20,10 @@ pub async fn work_until(
     url: &str,
     bounds: &Bounds,
     redis: Option<Arc<RedisGate>>,
+    outage: &Arc<Outage>,
 ) -> Result<(), DbError> {
-    let outage = Arc::new(Outage::default());
     let pool =
-        |size, name| Ok::<_, DbError>(Database::new(url, size, name, deadlines::SETTLE_STATEMENT)?.telling(&outage));
+        |size, name| Ok::<_, DbError>(Database::new(url, size, name, deadlines::SETTLE_STATEMENT)?.telling(outage));
     let settling = pool(bounds.settle_loops, "flashsale worker")?;
     let chores = pool(2, "flashsale worker chores")?;
     let batch_max = i32::try_from(bounds.settle_batch_max).unwrap_or(i32::MAX);
