@@ -14,6 +14,7 @@ use crate::harness::process::die_with_parent;
 use crate::needs::Provisions;
 use crate::report;
 use crate::run::{Outcome, directory, result_path};
+use crate::strikes::failpoints::points_of;
 
 /// A run that takes longer hangs.
 const RUN_MAX: Duration = Duration::from_secs(240);
@@ -43,11 +44,31 @@ pub fn run(selection: &Selection) -> ExitCode {
     if !selection.short {
         report::write_results(&outcomes, selection.fault.is_none());
     }
-    let failed = outcomes.iter().filter(|outcome| outcome.has_failed()).count();
+    let unvisited = unvisited_points(&outcomes);
+    for point in &unvisited {
+        println!("VIOLATED {point}: in no run");
+    }
+    let failed = outcomes.iter().filter(|outcome| outcome.has_failed()).count() + unvisited.len();
     let skipped = outcomes.iter().filter(|outcome| outcome.skipped.is_some()).count();
     let note = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-    println!("{} passed, {failed} failed{note}", outcomes.len() - failed - skipped);
+    let passed = outcomes.iter().filter(|outcome| !outcome.has_failed()).count() - skipped;
+    println!("{passed} passed, {failed} failed{note}");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Named points at which no run has killed anybody.
+fn unvisited_points(outcomes: &[Outcome]) -> Vec<String> {
+    let mut unvisited = Vec::new();
+    for fault in FAULTS {
+        let runs: Vec<&Outcome> =
+            outcomes.iter().filter(|run| run.fault == fault.name && run.skipped.is_none()).collect();
+        let was_hit = |point: &String| runs.iter().any(|run| run.verdict.figures.get(point) == Some(&1));
+        if !runs.is_empty() {
+            let missing = points_of(fault.name).into_iter().filter(|point| !was_hit(point));
+            unvisited.extend(missing.map(|point| format!("{} {point}", fault.name)));
+        }
+    }
+    unvisited
 }
 
 fn plan(selection: &Selection) -> Result<Vec<(&'static Fault, u64)>, String> {
@@ -99,7 +120,7 @@ pub fn run_one(fault: &Fault, seed: u64, short: bool, environment: &[(&str, &str
 fn wait_for_end(command: &mut Command) -> Option<ExitStatus> {
     let mut child = command.spawn().expect("start a run");
     let began = Instant::now();
-    while began.elapsed() < RUN_MAX {
+    while began.elapsed() < RUN_MAX + catalogue::forgotten_for() {
         if let Some(status) = child.try_wait().expect("ask for the state of a run") {
             return Some(status);
         }

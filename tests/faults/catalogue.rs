@@ -1,6 +1,8 @@
 //! Every fault by name: what its stack looks like and how it strikes. A strike returns when the fault is over; what heals
 //! by itself is measured from there.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 
 use crate::load::Shape;
@@ -31,11 +33,15 @@ pub struct Setup {
     pub need: Need,
     /// Nothing strikes from outside: the fault is in the load itself, or nowhere.
     pub is_in_the_load: bool,
-    /// PostgreSQL or Redis cannot be used for a while: what is logged about it is bounded.
-    pub is_outage: bool,
     /// A quantity is lowered: then orders in progress may fail.
     pub is_lowered: bool,
     pub has_rate_limits: bool,
+    /// A transaction is forgotten for as long as the load runs.
+    pub is_under_a_snapshot: bool,
+    /// Processes are only stopped gracefully: nobody is cut off.
+    pub is_graceful: bool,
+    /// It strikes people who buy: a blow that meets no purchase has missed.
+    pub strikes_purchases: bool,
 }
 
 const PLAIN: Setup = Setup {
@@ -46,16 +52,17 @@ const PLAIN: Setup = Setup {
     hang_up_share: 0.01,
     need: Need::Nothing,
     is_in_the_load: false,
-    is_outage: false,
     is_lowered: false,
     has_rate_limits: false,
+    is_under_a_snapshot: false,
+    is_graceful: false,
+    strikes_purchases: true,
 };
 const IN_THE_LOAD: Setup = Setup { is_in_the_load: true, ..PLAIN };
-const OUTAGE: Setup = Setup { is_outage: true, ..PLAIN };
+const GRACEFUL: Setup = Setup { is_graceful: true, ..PLAIN };
+const BESIDE_THE_LOAD: Setup = Setup { strikes_purchases: false, ..PLAIN };
 const REDIS: Setup = Setup { gate: Gate::Redis, ..PLAIN };
-const REDIS_OUTAGE: Setup = Setup { gate: Gate::Redis, ..OUTAGE };
 const PROXIED: Setup = Setup { is_proxied: true, ..PLAIN };
-const NETWORK_OUTAGE: Setup = Setup { is_proxied: true, ..OUTAGE };
 
 impl Setup {
     /// Whether a clock can be set while people buy.
@@ -67,10 +74,17 @@ impl Setup {
         let shape = match (self.is_herd, self.has_clock()) {
             (true, _) => Shape::herd(short),
             (false, true) => Shape::long(short),
+            (false, false) if self.is_under_a_snapshot => Shape::under_a_snapshot(forgotten_for()),
             (false, false) => Shape::usual(short),
         };
         Shape { hang_up_share: self.hang_up_share, ..shape }
     }
+}
+
+/// How long a DBA forgets a transaction: `MINUTES`, or less than one.
+pub fn forgotten_for() -> Duration {
+    let minutes = std::env::var_os("MINUTES").and_then(|text| text.to_str()?.parse::<u64>().ok());
+    minutes.map_or(Duration::from_secs(45), |minutes| Duration::from_secs(minutes * 60))
 }
 
 type Strike = for<'a> fn(&'a mut World) -> BoxFuture<'a, ()>;
@@ -121,32 +135,32 @@ pub const FAULTS: &[Fault] = &[
     fault("api-failpoints", "kill -9 of an API at each named point before its COMMIT", PLAIN, |world| {
         Box::pin(failpoints::kill_apis(world))
     }),
-    fault("api-stop", "graceful stop of an API under load, and start", PLAIN, |world| {
+    fault("api-stop", "graceful stop of an API under load, and start", GRACEFUL, |world| {
         Box::pin(processes::stop_api_gracefully(world))
     }),
     fault("api-freeze", "SIGSTOP of an API, then SIGCONT", PLAIN, |world| Box::pin(processes::freeze_api(world))),
-    fault("rolling-restart", "every process stopped gracefully and started again, one by one", PLAIN, |world| {
+    fault("rolling-restart", "every process stopped gracefully and started again, one by one", GRACEFUL, |world| {
         Box::pin(processes::restart_all(world))
     }),
     short(
-        fault("postgres-stop", "immediate stop of PostgreSQL, an outage, start", OUTAGE, |world| {
+        fault("postgres-stop", "immediate stop of PostgreSQL, an outage, start", PLAIN, |world| {
             Box::pin(postgres::stop_immediately(world))
         }),
         3,
     ),
-    fault("backend-kill", "kill -9 of a backend: every session ends and the server recovers", OUTAGE, |world| {
+    fault("backend-kill", "kill -9 of a backend: every session ends and the server recovers", PLAIN, |world| {
         Box::pin(postgres::kill_backends(world))
     }),
     fault("backend-terminate", "pg_terminate_backend of every session of the product", PLAIN, |world| {
         Box::pin(postgres::terminate_backends(world))
     }),
-    fault("connections-exhausted", "somebody else takes every connection of PostgreSQL", OUTAGE, |world| {
+    fault("connections-exhausted", "somebody else takes every connection of PostgreSQL", PLAIN, |world| {
         Box::pin(postgres::exhaust_connections(world))
     }),
     fault(
         "disk-full",
         "no room for tables, then none for the log of transactions",
-        Setup { need: Need::SmallDisk, ..OUTAGE },
+        Setup { need: Need::SmallDisk, ..PLAIN },
         |world| Box::pin(disk::fill(world)),
     ),
     fault(
@@ -161,24 +175,27 @@ pub const FAULTS: &[Fault] = &[
         Setup { need: Need::ProcessClocks, ..PLAIN },
         |world| Box::pin(clock::set_process_clocks(world)),
     ),
-    fault("dba-transaction", "a snapshot held open under load, and a table locked for a moment", PLAIN, |world| {
-        Box::pin(postgres::leave_transaction_open(world))
-    }),
+    fault(
+        "dba-transaction",
+        "a snapshot held open under load (MINUTES=10: for so long), and a table locked for a moment",
+        Setup { is_under_a_snapshot: true, ..PLAIN },
+        |world| Box::pin(postgres::leave_transaction_open(world)),
+    ),
     short(
-        fault("redis-kill", "kill -9 of Redis, an outage, start empty", REDIS_OUTAGE, |world| {
+        fault("redis-kill", "kill -9 of Redis, an outage, start empty", REDIS, |world| {
             Box::pin(redis::kill_and_start_empty(world))
         }),
         4,
     ),
     fault("redis-flush", "FLUSHALL, again and again", REDIS, |world| Box::pin(redis::flush(world))),
     fault("redis-old-dump", "Redis set back to an old dump", REDIS, |world| Box::pin(redis::restore_old_dump(world))),
-    fault("redis-slow", "Redis answers nobody for a while (DEBUG SLEEP)", REDIS_OUTAGE, |world| {
+    fault("redis-slow", "Redis answers nobody for a while (DEBUG SLEEP)", REDIS, |world| {
         Box::pin(redis::be_slow(world))
     }),
     fault(
         "redis-absent",
         "Redis is not there at the start and comes later",
-        Setup { gate: Gate::AbsentAtFirst, ..OUTAGE },
+        Setup { gate: Gate::AbsentAtFirst, ..PLAIN },
         |world| Box::pin(redis::come_late(world)),
     ),
     short(
@@ -193,10 +210,8 @@ pub const FAULTS: &[Fault] = &[
     fault("reply-late", "replies held past the time-out of their statement", PROXIED, |world| {
         Box::pin(network::hold_replies(world))
     }),
-    fault("network-cut", "PostgreSQL cannot be reached for a while", NETWORK_OUTAGE, |world| {
-        Box::pin(network::cut(world))
-    }),
-    fault("network-stall", "nothing moves between the product and PostgreSQL for a while", NETWORK_OUTAGE, |world| {
+    fault("network-cut", "PostgreSQL cannot be reached for a while", PROXIED, |world| Box::pin(network::cut(world))),
+    fault("network-stall", "nothing moves between the product and PostgreSQL for a while", PROXIED, |world| {
         Box::pin(network::stall(world))
     }),
     short(
@@ -214,16 +229,19 @@ pub const FAULTS: &[Fault] = &[
         Setup { hang_up_share: 0.33, ..IN_THE_LOAD },
         |world| Box::pin(nothing(world)),
     ),
-    fault("strangers", "slow heads, slow and huge bodies, deep JSON, bad UTF-8, forged tokens", PLAIN, |world| {
-        Box::pin(strangers::visit(world))
-    }),
+    fault(
+        "strangers",
+        "slow heads, slow and huge bodies, deep JSON, bad UTF-8, forged tokens",
+        BESIDE_THE_LOAD,
+        |world| Box::pin(strangers::visit(world)),
+    ),
     fault("logged-out", "tokens of people who have signed out are used again", PLAIN, |world| {
         Box::pin(sessions::sign_out(world))
     }),
     fault(
         "guessing",
         "passwords of many users guessed from one address, and of one user from many",
-        Setup { has_rate_limits: true, ..PLAIN },
+        Setup { has_rate_limits: true, ..BESIDE_THE_LOAD },
         |world| Box::pin(guessing::guess(world)),
     ),
     fault(

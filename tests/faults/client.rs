@@ -44,12 +44,13 @@ impl Purchase {
         request.body("application/json", body)
     }
 
-    fn record(&self, sent_us: i64, answer: &Answer) -> Record {
+    fn record(&self, due_us: Option<i64>, sent_us: i64, answer: &Answer) -> Record {
         Record::Buy(Buy {
             user_id: self.user.id,
             product_id: self.product_id,
             key: self.key.clone(),
             waits: self.wait_s.is_some(),
+            due_us,
             sent_us,
             answered_us: now_us(),
             answer: answer.clone(),
@@ -62,12 +63,14 @@ pub struct Client {
     at: usize,
     connection: Option<Connection>,
     recorder: Recorder,
+    /// When its first purchase is to be sent, if the latency counts from there.
+    pub due_us: Option<i64>,
 }
 
 impl Client {
     /// `at` chooses the API process to begin with.
     pub const fn new(addresses: Arc<[SocketAddr]>, at: usize, recorder: Recorder) -> Self {
-        Self { addresses, at, connection: None, recorder }
+        Self { addresses, at, connection: None, recorder, due_us: None }
     }
 
     /// Another browser of the same person.
@@ -89,7 +92,8 @@ impl Client {
             Err(error) => Answer::Unknown(error.to_string()),
             Ok(()) => Answer::of(self.exchange(&purchase.request(self.address())).await),
         };
-        self.recorder.write(&purchase.record(sent_us, &answer));
+        let due_us = self.due_us.take();
+        self.recorder.write(&purchase.record(due_us, sent_us, &answer));
         answer
     }
 
@@ -101,7 +105,7 @@ impl Client {
         {
             let _ = connection.stream.write_all(&purchase.request(self.address()).bytes()).await;
         }
-        self.recorder.write(&purchase.record(sent_us, &Answer::Unknown("hung up".to_owned())));
+        self.recorder.write(&purchase.record(None, sent_us, &Answer::Unknown("hung up".to_owned())));
     }
 
     /// Asks what became of a purchase.

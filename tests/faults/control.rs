@@ -11,8 +11,9 @@ struct Sabotage {
     /// The fault that brings it to light.
     fault: &'static str,
     sql: &'static str,
-    /// The invariant that must be found broken, by its number.
-    invariant: &'static str,
+    /// How a violation begins that it must bring about: another of the same invariant might come of a product that just
+    /// does not work any more.
+    finds: &'static str,
 }
 
 /// Each replaces a piece of a function's text; that it was found is checked, or nothing would be broken.
@@ -24,7 +25,7 @@ const SABOTAGES: &[Sabotage] = &[
               returns table (messages integer, succeeded integer, failed integer, duplicates integer,
                              dead_lettered integer)
               language sql as 'select cardinality(p_messages), 0, 0, 0, 0'",
-        invariant: "3",
+        finds: "3 user",
     },
     Sabotage {
         name: "a user may have two orders of a product",
@@ -39,7 +40,7 @@ const SABOTAGES: &[Sabotage] = &[
                   if v_before = v_after then raise 'place_orders has changed'; end if;
                   execute v_after;
               end $$",
-        invariant: "2",
+        finds: "2 one order",
     },
     Sabotage {
         name: "more orders are admitted and settled than there are units",
@@ -54,7 +55,7 @@ const SABOTAGES: &[Sabotage] = &[
                   if v_before = v_after then raise 'settle_messages has changed'; end if;
                   execute v_after;
               end $$",
-        invariant: "1",
+        finds: "1 no oversell",
     },
     Sabotage {
         name: "an order takes two places of the intake, so that units stay unsold",
@@ -67,7 +68,7 @@ const SABOTAGES: &[Sabotage] = &[
                   if v_before = v_after then raise 'place_orders has changed'; end if;
                   execute v_after;
               end $$",
-        invariant: "9",
+        finds: "9 sale",
     },
     Sabotage {
         name: "a worker deletes messages in a transaction of their own, before it settles their orders",
@@ -83,13 +84,13 @@ const SABOTAGES: &[Sabotage] = &[
                       format('select flashsale.take_messages_at_once(%s)::text', p_batch_max)
                   ) t (messages text)
               $$",
-        invariant: "5",
+        finds: "5 orders in progress",
     },
     Sabotage {
         name: "orders are not in the log of transactions",
         fault: "disk-full",
         sql: "alter table flashsale.orders set unlogged",
-        invariant: "3",
+        finds: "3 user",
     },
     Sabotage {
         name: "windows are judged by a clock that goes the other way when it is set",
@@ -102,7 +103,7 @@ const SABOTAGES: &[Sabotage] = &[
                   if v_before = v_after then raise 'place_orders has changed'; end if;
                   execute v_after;
               end $$",
-        invariant: "7",
+        finds: "7 ",
     },
     Sabotage {
         name: "nobody hears that a session has ended",
@@ -110,7 +111,7 @@ const SABOTAGES: &[Sabotage] = &[
         sql:
             "create or replace function flashsale.end_session(p_session_id uuid, p_expires_at timestamptz) returns void
               language sql as ''",
-        invariant: "strangers",
+        finds: "strangers must be refused: a token of an ended session",
     },
     Sabotage {
         name: "a user who exists is told apart from one who does not",
@@ -122,7 +123,7 @@ const SABOTAGES: &[Sabotage] = &[
                   if v_before = v_after then raise 'find_user_by_email has changed'; end if;
                   execute v_after;
               end $$",
-        invariant: "strangers",
+        finds: "strangers must be refused: Guess",
     },
     Sabotage {
         name: "units are given out that an administrator has taken away",
@@ -135,7 +136,55 @@ const SABOTAGES: &[Sabotage] = &[
                   if v_before = v_after then raise 'settle_messages has changed'; end if;
                   execute v_after;
               end $$",
-        invariant: "1",
+        finds: "1 no oversell",
+    },
+    Sabotage {
+        name: "some are told that all is sold out whose order was placed",
+        fault: "none",
+        sql: "do $$
+              declare v_before text := pg_get_functiondef('flashsale.place_orders'::regproc);
+              declare v_after text := replace(v_before, 'select r.ordinal::integer, ''in_progress'', r.order_id',
+                  'select r.ordinal::integer, case when random() < 0.1 then ''sold_out'' else ''in_progress'' end,
+                          r.order_id');
+              begin
+                  if v_before = v_after then raise 'place_orders has changed'; end if;
+                  execute v_after;
+              end $$",
+        finds: "4 order",
+    },
+    Sabotage {
+        name: "a key is forgotten at once",
+        fault: "none",
+        sql: "do $$
+              declare v_before text := pg_get_functiondef('flashsale.claim_idempotency_keys'::regproc);
+              declare v_after text := replace(v_before, '24 hours', '0 s');
+              begin
+                  if v_before = v_after then raise 'claim_idempotency_keys has changed'; end if;
+                  execute v_after;
+              end $$;
+              do $$
+              declare v_before text := pg_get_functiondef('flashsale.place_orders'::regproc);
+              declare v_after text := replace(v_before, 'when live.idempotency_key = r.idempotency_key', 'when false');
+              begin
+                  if v_before = v_after then raise 'place_orders has changed'; end if;
+                  execute v_after;
+              end $$",
+        finds: "6 a key",
+    },
+    Sabotage {
+        name: "the reconciler finds no order and takes the tokens of all",
+        fault: "none",
+        sql: "create or replace function flashsale.live_orders(p_product_id uuid, p_flash_sale_id uuid)
+              returns table (user_id uuid, order_id uuid)
+              language sql as 'select null::uuid, null::uuid where false'",
+        finds: "8 gate",
+    },
+    Sabotage {
+        name: "failed orders go on counting as live",
+        fault: "lowered-quantity",
+        sql: "create or replace function flashsale.note_failed(p_orders flashsale.orders[]) returns void
+              language sql as ''",
+        finds: "1 the intake",
     },
 ];
 
@@ -151,16 +200,16 @@ pub fn run(seed: u64) -> ExitCode {
             continue;
         }
         let violations = &outcome.verdict.violations;
-        let caught = violations.iter().filter(|line| line.split(' ').next() == Some(sabotage.invariant)).count();
+        let caught = violations.iter().filter(|line| line.starts_with(sabotage.finds)).count();
         if caught > 0 {
-            println!("caught   {}: invariant {}, {caught} times", sabotage.name, sabotage.invariant);
+            println!("caught   {}: {:?}, {caught} times", sabotage.name, sabotage.finds);
         } else {
             blind += 1;
-            println!("MISSED   {}: invariant {} was not found broken", sabotage.name, sabotage.invariant);
+            println!("MISSED   {}: nothing begins with {:?}", sabotage.name, sabotage.finds);
             print_violations(&outcome, true);
         }
     }
     let note = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
     println!("{} passed, {blind} failed{note}", SABOTAGES.len() - blind - skipped);
-    if blind == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if blind == 0 && skipped < SABOTAGES.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,5 +1,5 @@
-//! People who buy, one after the other and at every API process, what never sells out: so a batch is under way whenever a
-//! strike waits for one, however fast the shop sells out.
+//! People who buy, one after the other and at every API process, what never sells out: so purchases are under way at every
+//! blow, however fast the shop sells out, and until it has healed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::client::{Client, Purchase};
+use crate::load::Shape;
 use crate::record::Record;
 use crate::world::World;
 
-const EVERY: Duration = Duration::from_millis(15);
-/// Enough for half a minute.
-const PEOPLE: usize = 2000;
+/// Strikes that wait, and what comes after them, take longer than the load.
+const LONGER_THAN_THE_LOAD: Duration = Duration::from_secs(26);
 
 pub struct Feeder {
     is_over: Arc<AtomicBool>,
@@ -21,10 +21,12 @@ pub struct Feeder {
 }
 
 impl Feeder {
-    pub async fn start(world: &World) -> Self {
-        let users = world.users(PEOPLE).await;
+    pub async fn start(world: &World, shape: &Shape) -> Self {
+        let people = (shape.arrivals_within + LONGER_THAN_THE_LOAD).as_millis() / shape.feed_every.as_millis();
+        let users = world.users(usize::try_from(people).expect("a number of people")).await;
         let (addresses, recorder, product_id) =
             (world.addresses(), world.recorder.clone(), world.sales.probe.product_id);
+        let every = shape.feed_every;
         let is_over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&is_over);
         let task = tokio::spawn(async move {
@@ -37,7 +39,7 @@ impl Feeder {
                 recorder.write(&Record::GaveUp { user_id: user.id, product_id });
                 let mut client = Client::new(Arc::clone(&addresses), number, recorder.clone());
                 under_way.spawn(async move { client.buy(&Purchase::plain(user, product_id)).await });
-                tokio::time::sleep(EVERY).await;
+                tokio::time::sleep(every).await;
             }
             under_way.join_all().await;
         });

@@ -8,6 +8,8 @@ use std::process::Command;
 use crate::clock;
 use crate::harness::disk::SmallDisk;
 
+const CLOCKS: &str = "flashsale-faults-clocks-";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     Nothing,
@@ -50,7 +52,8 @@ impl Provisions {
         if !matches!(need, Need::DatabaseClock | Need::ProcessClocks) {
             return Self { folder: None };
         }
-        let folder = std::env::temp_dir().join(format!("flashsale-faults-clocks-{}", std::process::id()));
+        remove_clocks_of_the_dead();
+        let folder = std::env::temp_dir().join(format!("{CLOCKS}{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("make the folder of the clocks");
         if need == Need::DatabaseClock {
@@ -58,6 +61,17 @@ impl Provisions {
         }
         command.env(clock::FOLDER_VARIABLE, &folder);
         Self { folder: Some(folder) }
+    }
+}
+
+/// Those of campaigns that were killed.
+fn remove_clocks_of_the_dead() {
+    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(CLOCKS)?.parse::<i32>().ok());
+        if pid.is_some_and(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_err()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

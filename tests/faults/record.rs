@@ -29,6 +29,7 @@ pub enum Record {
         flash_sale_id: Uuid,
         to: i64,
         acknowledged: bool,
+        answered_us: i64,
     },
     /// An account made through the API and acknowledged with 201 or by signing in.
     SignedUp {
@@ -83,6 +84,8 @@ pub enum Record {
         at_us: i64,
         what: String,
         hit: bool,
+        /// It hits only where people buy, see the checker.
+        needs_purchases: bool,
     },
     Healed {
         at_us: i64,
@@ -110,6 +113,9 @@ pub struct Buy {
     pub product_id: Uuid,
     pub key: Option<String>,
     pub waits: bool,
+    /// When it was to be sent, where that is measured.
+    #[serde(default)]
+    pub due_us: Option<i64>,
     pub sent_us: i64,
     pub answered_us: i64,
     pub answer: Answer,
@@ -156,12 +162,18 @@ pub fn now_us() -> i64 {
 #[derive(Clone)]
 pub struct Recorder {
     file: Arc<Mutex<LineWriter<File>>>,
+    strikes_need_purchases: bool,
 }
 
 impl Recorder {
     pub fn create(path: &Path) -> Self {
         let file = File::create(path).unwrap_or_else(|error| panic!("create {}: {error}", path.display()));
-        Self { file: Arc::new(Mutex::new(LineWriter::new(file))) }
+        Self { file: Arc::new(Mutex::new(LineWriter::new(file))), strikes_need_purchases: true }
+    }
+
+    /// For a fault that strikes something else than purchases.
+    pub fn whose_strikes_need_no_purchases(self) -> Self {
+        Self { strikes_need_purchases: false, ..self }
     }
 
     pub fn write(&self, record: &Record) {
@@ -179,7 +191,8 @@ impl Recorder {
     pub fn strike(&self, what: impl Into<String>, hit: bool) {
         let what = what.into();
         eprintln!("strike: {what}{}", if hit { "" } else { " (missed)" });
-        self.write(&Record::Strike { at_us: now_us(), what, hit });
+        let needs_purchases = self.strikes_need_purchases;
+        self.write(&Record::Strike { at_us: now_us(), what, hit, needs_purchases });
     }
 
     pub fn figure(&self, name: &str, value: impl TryInto<i64>) {

@@ -74,7 +74,7 @@ enum Next {
 
 impl Shopper {
     /// Goes shopping. Returns who it was, when that is somebody who keeps trying.
-    pub async fn go(mut self) -> Option<User> {
+    pub async fn go(mut self) -> Option<Purchase> {
         let user = match self.who.clone() {
             Who::Known(user) => user,
             Who::New { email } => self.sign_up(&email).await?,
@@ -91,7 +91,7 @@ impl Shopper {
                 State::Buying => self.buy(&purchase).await,
                 State::Asking { questions, if_not_found } => self.ask(&purchase, questions, if_not_found).await,
                 State::Leaving if self.habits.gives_up => return self.give_up(&purchase),
-                State::Leaving => return Some(purchase.user),
+                State::Leaving => return Some(purchase),
             }
         }
     }
@@ -140,7 +140,7 @@ impl Shopper {
         next
     }
 
-    fn give_up(&self, purchase: &Purchase) -> Option<User> {
+    fn give_up(&self, purchase: &Purchase) -> Option<Purchase> {
         self.recorder.write(&Record::GaveUp { user_id: purchase.user.id, product_id: purchase.product_id });
         None
     }

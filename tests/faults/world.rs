@@ -4,12 +4,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use crate::catalogue::{Fault, Gate};
 use crate::clock::{self, Clock};
@@ -18,9 +19,12 @@ use crate::harness::users::{claims, sign};
 use crate::harness::{JWT_SECRET, Parts, Sale, Stack, User};
 use crate::load::{Progress, Shape};
 use crate::needs::Need;
-use crate::record::{Record, Recorder, SaleRecord};
+use crate::record::{Record, Recorder, SaleRecord, now_us};
+use crate::recovery::Probes;
 
 const PROCESSES_EACH: usize = 2;
+/// In one run.
+const BLOWS_MAX: usize = 40;
 const PROBES_MAX: i64 = 1_000_000;
 /// The data of a new cluster and room for some of its log.
 const SMALL_DISK_MB: u32 = 300;
@@ -41,6 +45,11 @@ pub struct World {
     /// Where the clocks are, when they can be set.
     clocks: Option<PathBuf>,
     has_patient_tokens: bool,
+    /// Who buys after each blow: made before, because then there may be no database.
+    probes: Vec<User>,
+    recovering: Vec<JoinHandle<Option<Duration>>>,
+    /// How long it took after each blow; none when it took too long.
+    recoveries: Vec<Option<Duration>>,
 }
 
 pub struct Sales {
@@ -48,6 +57,8 @@ pub struct Sales {
     pub main: Sale,
     /// Starts or ends while the load runs, or when a clock is set.
     pub windowed: Sale,
+    /// When it starts or ends, by this machine's clock.
+    pub edge: DateTime<Utc>,
     /// Whether it is open at the end of the run.
     pub windowed_stays_open: bool,
     /// Never sold out: shows when purchases are confirmed again.
@@ -89,7 +100,50 @@ impl World {
         let sales = open_sales(&stack, &mut dice, shape, setup.has_clock(), &recorder).await;
         let (directory, has_patient_tokens) = (directory.to_owned(), setup.need == Need::ProcessClocks);
         let progress = Arc::default();
-        Self { stack, proxy, sales, dice, recorder, progress, has_redis, directory, clocks, has_patient_tokens }
+        let recorder = if setup.strikes_purchases { recorder } else { recorder.whose_strikes_need_no_purchases() };
+        let mut world = Self {
+            stack,
+            proxy,
+            sales,
+            dice,
+            recorder,
+            progress,
+            has_redis,
+            directory,
+            clocks,
+            has_patient_tokens,
+            probes: Vec::new(),
+            recovering: Vec::new(),
+            recoveries: Vec::new(),
+        };
+        world.probes = world.users(PROCESSES_EACH * BLOWS_MAX).await;
+        world
+    }
+
+    /// A fault is undone: from now on is measured how long it takes until every API has confirmed a fresh purchase,
+    /// whatever the strike itself waits for.
+    pub fn healed(&mut self) {
+        self.recorder.write(&Record::Healed { at_us: now_us() });
+        let since = Instant::now();
+        let users = self.probes.split_off(self.probes.len().saturating_sub(PROCESSES_EACH));
+        assert!(!users.is_empty(), "more than {BLOWS_MAX} blows");
+        self.recovering.push(tokio::spawn(Probes::new(self, users).confirm(since)));
+    }
+
+    /// The longest recovery of all blows; none when one took too long.
+    pub async fn recovery(&mut self) -> Option<Duration> {
+        self.recover().await;
+        if self.recoveries.is_empty() {
+            self.healed();
+            self.recover().await;
+        }
+        self.recoveries.iter().copied().collect::<Option<Vec<Duration>>>()?.into_iter().max()
+    }
+
+    async fn recover(&mut self) {
+        for recovering in std::mem::take(&mut self.recovering) {
+            self.recoveries.push(recovering.await.expect("the probes"));
+        }
     }
 
     /// New users. Their tokens are good for hours in both directions where the clocks of API processes are set.
@@ -116,8 +170,10 @@ impl World {
         self.stack.addresses().into()
     }
 
-    /// Waits until a share of the shoppers between `from` and `to`, drawn by the dice, has arrived.
+    /// Waits until a share of the shoppers between `from` and `to`, drawn by the dice, has arrived, and what was struck
+    /// before has recovered.
     pub async fn moment(&mut self, from: f64, to: f64) {
+        self.recover().await;
         let share = self.dice.random_range(from..to);
         self.progress.wait_for_share(share).await;
     }
@@ -166,6 +222,8 @@ async fn open_sales(stack: &Stack, dice: &mut SmallRng, shape: &Shape, has_clock
     let (earlier, later) = (now - TimeDelta::minutes(1) - hours(3), now + TimeDelta::hours(1) + hours(3));
     let main = sale(stack, recorder, shape.main_units, (earlier, later), false).await;
     let probe = sale(stack, recorder, PROBES_MAX, (earlier, later), false).await;
+    // Counted from here: the sales above took their time.
+    let edge = Utc::now() + TimeDelta::milliseconds(dice.random_range(shape.edge_ms.clone()));
     let (window, stays_open) = if has_clock {
         let half_an_hour = TimeDelta::minutes(30);
         match dice.random_range(0..3) {
@@ -174,13 +232,11 @@ async fn open_sales(stack: &Stack, dice: &mut SmallRng, shape: &Shape, has_clock
             _ => ((now - half_an_hour, later), true),  // closed while it is an hour behind
         }
     } else {
-        // Counted from here: the sales above took their time.
-        let edge = Utc::now() + TimeDelta::milliseconds(dice.random_range(shape.edge_ms.clone()));
         let ends = !shape.is_herd && dice.random_bool(0.5);
         if ends { ((earlier, edge), false) } else { ((edge, later), true) }
     };
     let windowed = sale(stack, recorder, shape.windowed_units, window, !stays_open).await;
-    Sales { main, windowed, windowed_stays_open: stays_open, probe }
+    Sales { main, windowed, edge, windowed_stays_open: stays_open, probe }
 }
 
 async fn sale(
@@ -215,7 +271,12 @@ pub async fn change_quantity(
         let request = crate::harness::Http { address: *address }.post("/sales/update");
         let reply = request.bearer(&administrator.token).json(&body).try_send().await;
         let acknowledged = reply.is_ok_and(|reply| reply.status == 200);
-        recorder.write(&Record::Quantity { flash_sale_id: sale.flash_sale_id, to, acknowledged });
+        recorder.write(&Record::Quantity {
+            flash_sale_id: sale.flash_sale_id,
+            to,
+            acknowledged,
+            answered_us: now_us(),
+        });
         if acknowledged {
             return;
         }

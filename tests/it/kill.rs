@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::harness::history::Answer;
-use crate::harness::proxy::{Proxy, Trick};
+use crate::harness::proxy::{Network, Proxy, Trick, Victim};
 use crate::harness::{Books, Connection, Crowd, History, Monitor, Parts, Sale, Stack, alone, eventually};
 
 const KEEP_TRYING: Duration = Duration::from_secs(40);
@@ -289,7 +289,7 @@ async fn a_refused_retry_does_not_deny_a_first_try_that_commits_later() {
     let intake = stack.database().await;
     intake.batch_execute("begin; select from flashsale.sale_intakes for update").await.unwrap();
     let until_ended = (end - Utc::now()).to_std().unwrap() + Duration::from_millis(50);
-    proxy.arm(Trick::ResetAfter(until_ended));
+    proxy.arm(Victim::Placing, Trick::ResetAfter(until_ended));
     let http = stack.http();
     let purchase = http.post("/orders").bearer(&user.token).json(&json!({ "product_id": sale.product_id }));
     let asked = tokio::spawn(async move { purchase.send().await });
@@ -297,12 +297,55 @@ async fn a_refused_retry_does_not_deny_a_first_try_that_commits_later() {
     let reply = asked.await.unwrap();
     reply.problem(504, "outcome_unknown");
     intake.batch_execute("rollback").await.unwrap();
+    // The server has noticed that its client is gone, or not yet: then there is an order, and whoever asks again has it.
     let database = stack.database().await;
-    eventually("the first try has made an order", SOON, async || {
-        let row = database.query_one("select count(*) from flashsale.orders where status = 'success'", &[]).await;
-        if row.unwrap().get::<_, i64>(0) == 1 { Ok(()) } else { Err("none") }
+    eventually("the first try is over", SOON, async || {
+        let placing = "select count(*) from pg_stat_activity
+                       where state = 'active' and query like '%place_orders%' and pid <> pg_backend_pid()";
+        match database.query_one(placing, &[]).await.unwrap().get::<_, i64>(0) {
+            0 => Ok(()),
+            placing => Err(format!("{placing} sessions place orders")),
+        }
     })
     .await;
+    stack.wait_until_drained(SOON).await;
+    let made = database.query_one("select count(*) from flashsale.orders where status = 'success'", &[]).await.unwrap();
+    let again = http.post("/orders").bearer(&user.token).json(&json!({ "product_id": sale.product_id })).send().await;
+    match made.get::<_, i64>(0) {
+        0 => again.problem(400, "sale_ended"),
+        _ => again.problem(400, "already_purchased"),
+    };
+}
+
+/// A statement whose client is gone does not wait on for a lock and commit when nobody reckons with it any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purchase_whose_connection_is_gone_is_given_up_by_the_server() {
+    let _alone = alone().await;
+    let mut stack = Stack::with(Parts { apis: 0, ..Parts::default() }).await;
+    let proxy = Proxy::before_postgres(&mut stack).await;
+    stack.start_api().wait_until_ready().await;
+    let sale = stack.sale(5).await;
+    let user = stack.user().await;
+    let intake = stack.database().await;
+    intake.batch_execute("begin; select from flashsale.sale_intakes for update").await.unwrap();
+    let purchase = stack.http().post("/orders").bearer(&user.token).json(&json!({ "product_id": sale.product_id }));
+    let asked = tokio::spawn(async move { purchase.try_send().await });
+    wait_for_blocked_session(&stack, "place_orders").await;
+    stack.apis[0].process.kill();
+    proxy.set(Network::Cut);
+    let database = stack.database().await;
+    eventually("nobody waits for the intake", Duration::from_millis(1500), async || {
+        let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
+        match database.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) {
+            0 => Ok(()),
+            waiting => Err(format!("{waiting} sessions wait")),
+        }
+    })
+    .await;
+    intake.batch_execute("rollback").await.unwrap();
+    let _ = asked.await;
+    let made = database.query_one("select count(*) from flashsale.orders", &[]).await.unwrap();
+    assert_eq!(made.get::<_, i64>(0), 0);
 }
 
 /// Holds the row of a sale, so that a worker stops in the middle of its batch.

@@ -21,6 +21,13 @@ use crate::record::{self, Ask, Buy, Record, SaleRecord};
 
 pub use stock::at_every_moment;
 
+/// What has no answer may still be done for so long after its client has given up.
+const ON_ITS_WAY_US: i64 = 10_000_000;
+/// What is around a blow.
+const BUSY_BEFORE_US: i64 = 700_000;
+const BUSY_AFTER_US: i64 = 500_000;
+const BUSY_PURCHASES: usize = 5;
+
 /// What the checker found, with the figures that are published.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Verdict {
@@ -39,6 +46,8 @@ pub struct Verdict {
     /// Blows, and how many of them met nothing.
     pub strikes: usize,
     pub missed: usize,
+    /// Purchases that were sent with a key that had an order already.
+    pub keys_sent_again: usize,
     /// Measured by the strike, each by its name.
     pub figures: BTreeMap<String, i64>,
     pub violations: Vec<String>,
@@ -62,24 +71,29 @@ struct Books {
     stock: HashMap<Uuid, (i64, i64)>,
 }
 
-/// Checks a run that has been drained. `at_every_moment` is what the monitor looked for too.
-pub async fn check(history: &Path, database: &Client, at_every_moment: &[Invariant]) -> Verdict {
+/// Checks a run that has been drained. `at_every_moment` is what the monitor looked for too, and `seen` what it found.
+pub async fn check(
+    history: &Path,
+    database: &Client,
+    at_every_moment: &[Invariant],
+    seen: Vec<String>,
+    is_graceful: bool,
+) -> Verdict {
     let books = Books::open(record::read(history), database).await;
     let mut verdict = books.figures();
-    for (number, invariant) in at_every_moment.iter().chain(WHEN_DRAINED).enumerate() {
+    verdict.violations.extend(seen);
+    for invariant in at_every_moment.iter().chain(WHEN_DRAINED) {
         if invariant.name.starts_with("nothing was set aside") {
             continue; // counted below: what was put in as poison has to be there
         }
-        let found = violations_of(database, invariant).await.expect(invariant.name);
-        match number {
-            0 => verdict.oversells += found.len(),
-            1 => verdict.duplicates += found.len(),
-            _ => {}
-        }
-        verdict.violations.extend(found);
+        verdict.violations.extend(violations_of(database, invariant).await.expect(invariant.name));
     }
+    // What the monitor saw and is gone again counts too.
+    let count = |begin: &str| verdict.violations.iter().filter(|line| line.starts_with(begin)).count();
+    (verdict.oversells, verdict.duplicates) = (count("1 no oversell"), count("2 "));
+    verdict.lost_acknowledgements = count("3 settled order ") + count("3 a settled order changed");
     let lost = books.lost_acknowledgements();
-    verdict.lost_acknowledgements = lost.len();
+    verdict.lost_acknowledgements += lost.len();
     let two_orders = books.keys_with_two_orders();
     verdict.duplicates += two_orders.len();
     let (unsold_units, unsold) = books.unsold();
@@ -87,6 +101,7 @@ pub async fn check(history: &Path, database: &Client, at_every_moment: &[Invaria
     let further = [
         lost,
         two_orders,
+        books.keys_refused_after_their_order(),
         unsold,
         books.orders_nobody_asked_for(),
         books.refused_for_their_own_order(),
@@ -100,6 +115,9 @@ pub async fn check(history: &Path, database: &Client, at_every_moment: &[Invaria
     ];
     verdict.violations.extend(further.into_iter().flatten());
     verdict.violations.extend(books.wrongly_set_aside(database).await);
+    if is_graceful {
+        verdict.violations.extend(books.cut_off());
+    }
     verdict
 }
 
@@ -132,6 +150,21 @@ impl Books {
         books
     }
 
+    /// Whether purchases were under way around a blow: a blow at a system that does nothing hits nothing.
+    fn was_busy_at(&self, at_us: i64) -> bool {
+        let around = at_us - BUSY_BEFORE_US..=at_us + BUSY_AFTER_US;
+        let taken = |buy: &&Buy| buy.answer.is_unknown() || buy.answer.order_id().is_some();
+        self.buys.iter().filter(taken).filter(|buy| around.contains(&buy.sent_us)).count() >= BUSY_PURCHASES
+    }
+
+    /// From when a purchase was to be sent to its answer, so that a system that holds up its clients does not look fast.
+    fn herd_p99_ms(&self) -> Option<i64> {
+        let mut took: Vec<i64> =
+            self.buys.iter().filter_map(|buy| Some((buy.answered_us - buy.due_us?) / 1000)).collect();
+        took.sort_unstable();
+        took.get(took.len() * 99 / 100).copied()
+    }
+
     fn figures(&self) -> Verdict {
         let count = |wanted: fn(&Answer) -> bool| self.buys.iter().filter(|buy| wanted(&buy.answer)).count();
         let fairness = self.fairness();
@@ -147,9 +180,10 @@ impl Books {
         };
         for record in &self.records {
             match record {
-                Record::Strike { hit, .. } => {
+                Record::Strike { at_us, hit, needs_purchases, .. } => {
                     verdict.strikes += 1;
-                    verdict.missed += usize::from(!hit);
+                    let is_hit = *hit && (!needs_purchases || self.was_busy_at(*at_us));
+                    verdict.missed += usize::from(!is_hit);
                 }
                 Record::Figure { name, value } => {
                     let known = verdict.figures.entry(name.clone()).or_insert(*value);
@@ -158,6 +192,8 @@ impl Books {
                 _ => {}
             }
         }
+        verdict.figures.extend(self.herd_p99_ms().map(|ms| ("herd_p99_ms".to_owned(), ms)));
+        verdict.keys_sent_again = self.bought_again_with_a_key().len();
         if verdict.acknowledged == 0 {
             verdict.violations.push("0 nothing was bought: a history of nothing proves nothing".to_owned());
         }

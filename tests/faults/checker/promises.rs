@@ -1,5 +1,7 @@
 //! Invariant 3: what was promised is there, is its user's, and stays as it was told.
 
+use std::collections::HashMap;
+
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -12,13 +14,14 @@ impl Books {
     /// its sale's quantity was lowered.
     pub fn lost_acknowledgements(&self) -> Vec<String> {
         let mut wrong = Vec::new();
+        let asked = self.first_asked();
         for buy in &self.buys {
             let Answer::Ok { order_id, status } = &buy.answer else { continue };
             let order = self.orders.get(order_id);
             let is_so = order.is_some_and(|order| {
                 order.user_id == buy.user_id
                     && (order.status == "success"
-                        || (status == "in_progress" && self.may_have_failed(order, buy.product_id)))
+                        || (status == "in_progress" && self.may_have_failed(order, asked.get(order_id).copied())))
             });
             if !is_so {
                 let (user, found) = (buy.user_id, describe(order));
@@ -29,8 +32,35 @@ impl Books {
         wrong
     }
 
-    fn may_have_failed(&self, order: &Order, product_id: Uuid) -> bool {
-        order.status == "failed" && order.reason.as_deref() == Some("sold_out") && self.was_lowered(product_id)
+    /// Where processes are only stopped gracefully, nobody's order is accepted without an answer.
+    pub fn cut_off(&self) -> Vec<String> {
+        let mut answers: HashMap<(Uuid, Uuid), Vec<&Answer>> = HashMap::new();
+        for buy in &self.buys {
+            answers.entry((buy.user_id, buy.product_id)).or_default().push(&buy.answer);
+        }
+        let is_cut_off = |answer: &&Answer| matches!(answer, Answer::Unknown(why) if why != "hung up");
+        let cut_off = self.orders.values().filter_map(|order| {
+            let of_order = answers.get(&(order.user_id, order.product_id))?;
+            of_order.iter().all(is_cut_off).then(|| format!("3 cut off by a graceful stop: {order:?}, {of_order:?}"))
+        });
+        cut_off.collect()
+    }
+
+    /// When each order that was answered was first asked for.
+    fn first_asked(&self) -> HashMap<Uuid, i64> {
+        let mut asked = HashMap::new();
+        for buy in &self.buys {
+            if let Some(order_id) = buy.answer.order_id() {
+                let first = asked.entry(order_id).or_insert(buy.sent_us);
+                *first = (*first).min(buy.sent_us);
+            }
+        }
+        asked
+    }
+
+    fn may_have_failed(&self, order: &Order, asked_us: Option<i64>) -> bool {
+        let is_earlier = asked_us.zip(self.lowered_until(order.product_id)).is_some_and(|(asked, until)| asked < until);
+        order.status == "failed" && order.reason.as_deref() == Some("sold_out") && is_earlier
     }
 
     /// `GET /orders` tells what is so: an order that exists, its final state, and never "none" after a 200.

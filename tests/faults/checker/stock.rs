@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use super::Books;
+use super::{Books, ON_ITS_WAY_US};
 use crate::harness::books::{AT_EVERY_MOMENT, Invariant};
 use crate::record::Record;
 
@@ -19,6 +19,7 @@ const WITH_DUPLICATES: &[Invariant] = &[
                   select from pgmq.q_purchases m where m.message ->> 'order_id' = o.order_id::text
               )",
     },
+    AT_EVERY_MOMENT[3],
 ];
 
 /// Instead of invariant 1 where a quantity is lowered: orders in progress may then be more than there are units.
@@ -35,6 +36,7 @@ const WITH_LOWERED_QUANTITY: &[Invariant] = &[
     },
     AT_EVERY_MOMENT[1],
     AT_EVERY_MOMENT[2],
+    AT_EVERY_MOMENT[3],
 ];
 
 /// What every look at the database must find, in a run of this kind.
@@ -49,20 +51,33 @@ pub const fn at_every_moment(has_duplicates: bool, is_lowered: bool) -> &'static
 impl Books {
     /// The quantities an administrator asked for, and whether the answer was 200.
     pub fn changes_of(&self, sale: Uuid) -> impl Iterator<Item = (i64, bool)> {
+        self.timed_changes_of(sale).map(|(to, acknowledged, _)| (to, acknowledged))
+    }
+
+    fn timed_changes_of(&self, sale: Uuid) -> impl Iterator<Item = (i64, bool, i64)> {
         self.records.iter().filter_map(move |record| match record {
-            Record::Quantity { flash_sale_id, to, acknowledged } if *flash_sale_id == sale => {
-                Some((*to, *acknowledged))
+            Record::Quantity { flash_sale_id, to, acknowledged, answered_us } if *flash_sale_id == sale => {
+                Some((*to, *acknowledged, *answered_us))
             }
             _ => None,
         })
     }
 
-    pub fn was_lowered(&self, product_id: Uuid) -> bool {
-        self.sales.iter().filter(|sale| sale.product_id == product_id).any(|sale| {
-            let quantities =
-                std::iter::once(sale.quantity).chain(self.changes_of(sale.flash_sale_id).map(|(to, _)| to));
-            quantities.collect::<Vec<_>>().windows(2).any(|pair| pair[1] < pair[0])
-        })
+    /// Until when the quantity of a product was being lowered: an order that was asked for later has its unit.
+    pub fn lowered_until(&self, product_id: Uuid) -> Option<i64> {
+        let mut until = None;
+        for sale in self.sales.iter().filter(|sale| sale.product_id == product_id) {
+            let mut highest = sale.quantity;
+            for (to, acknowledged, answered_us) in self.timed_changes_of(sale.flash_sale_id) {
+                if to < highest {
+                    let late_us = if acknowledged { 0 } else { ON_ITS_WAY_US };
+                    until = until.max(Some(answered_us + late_us));
+                }
+                // A change without an answer may or may not have been made.
+                highest = if acknowledged { to } else { highest.max(to) };
+            }
+        }
+        until
     }
 
     /// Invariant 9: a sale that is open to the end sells all it has, or one unit to everybody who kept trying.

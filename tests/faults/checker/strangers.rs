@@ -21,7 +21,17 @@ impl Books {
             _ => false,
         };
         let records = self.records.iter().filter(got_through);
-        records.map(|record| format!("strangers must be refused: {record:?}")).collect()
+        let mut wrong: Vec<String> = records.map(|record| format!("strangers must be refused: {record:?}")).collect();
+        let mut refused: HashMap<&str, bool> = HashMap::new();
+        for record in &self.records {
+            if let Record::Stranger { what, status } = record {
+                *refused.entry(what).or_default() |= (400..500).contains(status);
+            }
+        }
+        // Who never ends the head gets no answer.
+        let never = refused.into_iter().filter(|(what, refused)| !refused && *what != "slow head");
+        wrong.extend(never.map(|(what, _)| format!("strangers must be refused: {what}: none of them was")));
+        wrong
     }
 
     /// A token of an ended session buys nothing, nowhere, once everybody has had the time to hear of it.

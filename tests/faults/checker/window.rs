@@ -4,15 +4,12 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::Books;
+use super::{Books, ON_ITS_WAY_US};
 use crate::harness::history::Answer;
 use crate::record::{Buy, Record, SaleRecord};
 
 /// How long an API process may go by the clock the database had before it was set: it asks for the time every 2 s.
 const FOLLOWED_WITHIN_US: i64 = 3_000_000;
-
-/// A purchase without an answer may still be taken for so long after its client has given up.
-const ON_ITS_WAY_US: i64 = 10_000_000;
 
 /// How far the database's clock was ahead of this machine's, over the run.
 pub struct Clock {
@@ -26,7 +23,7 @@ impl Clock {
         for record in records {
             if let Record::Clock { from_us, until_us, offset_s } = record {
                 if let Some(last) = spans.last_mut() {
-                    last.1 = until_us + FOLLOWED_WITHIN_US;
+                    last.1 = *until_us;
                 }
                 spans.push((*from_us, i64::MAX, offset_s * 1_000_000));
             }
@@ -38,9 +35,11 @@ impl Clock {
         self.spans.len() > 1
     }
 
-    /// The earliest and the latest that the database's clock can have shown between two moments.
-    pub fn between(&self, from_us: i64, until_us: i64) -> (i64, i64) {
-        let met = self.spans.iter().filter(|(from, until, _)| *from <= until_us && *until >= from_us);
+    /// The earliest and the latest that the database's clock can have shown between two moments, to one who follows it so
+    /// much later.
+    pub fn between(&self, from_us: i64, until_us: i64, followed_us: i64) -> (i64, i64) {
+        let is_met = |from: i64, until: i64| from <= until_us && until.saturating_add(followed_us) >= from_us;
+        let met = self.spans.iter().filter(|(from, until, _)| is_met(*from, *until));
         let (earliest, latest) = met.fold((i64::MAX, i64::MIN), |(earliest, latest), (.., offset)| {
             (earliest.min(from_us + offset), latest.max(until_us + offset))
         });
@@ -57,7 +56,7 @@ impl Books {
             let (Some(sale), Answer::Refused { code, .. }) = (sales.get(&buy.product_id), &buy.answer) else {
                 return false;
             };
-            let (earliest, latest) = clock.between(buy.sent_us, buy.answered_us);
+            let (earliest, latest) = clock.between(buy.sent_us, buy.answered_us, FOLLOWED_WITHIN_US);
             // An answer to a key may be an earlier one given again.
             match code.as_str() {
                 "sale_not_started" => buy.key.is_none() && earliest >= sale.start_us,
@@ -77,7 +76,7 @@ impl Books {
         for buy in &self.buys {
             let Some(sale) = sales.get(&buy.product_id) else { continue };
             let late_us = if buy.answer.is_unknown() { ON_ITS_WAY_US } else { 0 };
-            let (earliest, latest) = clock.between(buy.sent_us, buy.answered_us + late_us);
+            let (earliest, latest) = clock.between(buy.sent_us, buy.answered_us + late_us, 0);
             let could_be = latest >= sale.start_us && earliest < sale.end_us;
             *asked.entry((buy.user_id, buy.product_id)).or_default() |= could_be;
         }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{LOOK_EVERY, SOON, wait_for_database};
-use crate::feeder::Feeder;
 use crate::harness::postgres::try_connect;
 use crate::world::World;
 
@@ -17,7 +16,6 @@ const COMES_BACK_WITHIN: Duration = Duration::from_secs(2);
 
 /// Twice: first tables cannot grow; then the log of transactions cannot either.
 pub async fn fill(world: &mut World) {
-    let feeder = Feeder::start(world).await;
     let url = world.stack.postgres.url();
     for (from, to, needs_log) in [(0.1, 0.2, false), (0.4, 0.6, true)] {
         world.moment(from, to).await;
@@ -28,9 +26,9 @@ pub async fn fill(world: &mut World) {
         world.last(300, 1500).await;
         std::fs::remove_file(filler).expect("make room");
         world.recorder.fault("there is room again");
+        world.healed();
         bring_back(world).await;
     }
-    feeder.stop().await;
 }
 
 fn fill_up(directory: &Path) -> PathBuf {

@@ -20,6 +20,7 @@ pub async fn send_bad_messages(world: &mut World) {
         }
         let messages = i64::try_from(poison.len()).expect("a number of messages");
         world.recorder.write(&Record::Poison { messages });
+        world.healed();
     }
 }
 

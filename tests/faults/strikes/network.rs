@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use rand::RngExt as _;
+use rand::rngs::SmallRng;
 
 use crate::harness::eventually;
-use crate::harness::proxy::{Network, Trick};
+use crate::harness::proxy::{Network, Trick, Victim};
 use crate::world::World;
 
 const MET_WITHIN: Duration = Duration::from_secs(20);
@@ -15,9 +16,10 @@ pub async fn lose_replies(world: &mut World) {
 }
 
 pub async fn reset_connections(world: &mut World) {
-    play(world, 16, |choice| match choice {
+    play(world, 16, |dice| match dice.random_range(0..4) {
         0 => Trick::LoseRequest,
-        1 => Trick::ResetAfter(Duration::ZERO),
+        // Some time within the statement.
+        1 => Trick::ResetAfter(Duration::from_millis(dice.random_range(1..20))),
         2 => Trick::BreakReply,
         _ => Trick::LoseReply,
     })
@@ -29,22 +31,26 @@ pub async fn hold_replies(world: &mut World) {
     play(world, 3, |_| Trick::HoldReply(Duration::from_millis(3500))).await;
 }
 
-/// Arms tricks one after the other, and waits until each has been met by a statement or everybody has come.
-async fn play(world: &mut World, tricks: usize, choose: fn(u32) -> Trick) {
+/// Arms tricks one after the other and waits until each has been met by a statement. Most are for those who place orders:
+/// a worker that looks at an empty queue has nothing to lose.
+async fn play(world: &mut World, tricks: usize, choose: fn(&mut SmallRng) -> Trick) {
     for number in 0..tricks {
         let share = 0.05 + 0.85 * number as f64 / tricks as f64;
         world.moment(share, share + 0.02).await;
-        let trick = choose(world.dice.random_range(0..4));
+        let trick = choose(&mut world.dice);
+        let victim = if world.dice.random_bool(0.7) { Victim::Placing } else { Victim::Settling };
         let before = world.proxy().played();
-        world.proxy().arm(trick);
-        eventually("a statement meets a trick of the proxy, or everybody has come", MET_WITHIN, async || {
-            let is_met = world.proxy().played() > before;
-            if is_met || world.progress.is_over() { Ok(()) } else { Err("not met") }
+        world.proxy().arm(victim, trick);
+        eventually("a statement meets a trick of the proxy", MET_WITHIN, async || {
+            if world.proxy().played() > before { Ok(()) } else { Err("not met") }
         })
         .await;
-        world.recorder.strike(format!("{trick:?}"), world.proxy().played() > before);
+        world.recorder.strike(format!("{victim:?}: {trick:?}"), true);
+        if let Trick::HoldReply(time) = trick {
+            tokio::time::sleep(time).await;
+        }
+        world.healed();
     }
-    world.proxy().disarm();
 }
 
 pub async fn cut(world: &mut World) {
@@ -62,5 +68,6 @@ async fn break_network(world: &mut World, how: Network) {
         world.proxy().set(how);
         world.last(200, 4000).await;
         world.proxy().set(Network::Open);
+        world.healed();
     }
 }

@@ -1,5 +1,7 @@
 //! What happens to a PostgreSQL server: power cuts, crashed backends, no connection left, a DBA's forgotten transaction.
 
+use std::time::{Duration, Instant};
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio_postgres::Client;
@@ -12,6 +14,8 @@ use crate::world::World;
 const CONNECTIONS_MAX: usize = 300;
 /// How often the product is put out before we believe that it is out.
 const EVICTIONS_MAX: usize = 30;
+const LAG_OVER: Duration = Duration::from_secs(4);
+const LAG_SLACK_MS: i64 = 500;
 const OF_THE_PRODUCT: &str = "application_name like 'flashsale %'";
 
 pub async fn stop_immediately(world: &mut World) {
@@ -21,6 +25,7 @@ pub async fn stop_immediately(world: &mut World) {
         world.stack.postgres.stop_immediately();
         world.last(10, 1500).await;
         world.recorder.fault("pg_ctl start");
+        world.healed();
         world.stack.postgres.start_again();
     }
 }
@@ -38,6 +43,7 @@ pub async fn kill_backends(world: &mut World) {
         let (pid, name): (i32, String) = (row.get(0), row.get(1));
         world.recorder.strike(format!("kill -9 of the backend {pid} of {name}"), true);
         kill(Pid::from_raw(pid), Signal::SIGKILL).expect("kill a backend");
+        world.healed();
         wait_until_closed(&database).await;
         wait_for_database(&world.stack).await;
     }
@@ -57,6 +63,7 @@ pub async fn terminate_backends(world: &mut World) {
         world.moment(from, to).await;
         let ended = put_out(&database).await;
         world.recorder.strike(format!("pg_terminate_backend of {ended} sessions"), ended > 0);
+        world.healed();
     }
 }
 
@@ -82,12 +89,15 @@ pub async fn exhaust_connections(world: &mut World) {
             }
         }
     }
-    world.recorder.strike(format!("every connection is taken, {} of them by us", taken.len()), !taken.is_empty());
+    let is_out = put_out(&database).await == 0 && try_connect(&url).await.is_err();
+    world.recorder.strike(format!("every connection is taken, {} of them by us", taken.len()), is_out);
     world.last(800, 2500).await;
     drop(taken);
+    world.healed();
     wait_for_database(&world.stack).await;
 }
 
+/// What is deleted meanwhile cannot be pruned. Settling is as quick at the end as it was at the beginning.
 pub async fn leave_transaction_open(world: &mut World) {
     let forgotten = world.stack.database().await;
     forgotten
@@ -95,12 +105,35 @@ pub async fn leave_transaction_open(world: &mut World) {
         .await
         .expect("a transaction left open");
     world.recorder.fault("a DBA's transaction is left open");
-    world.moment(0.3, 0.6).await;
     let hasty = world.stack.database().await;
+    world.moment(0.02, 0.03).await;
+    let first = settle_lag_ms(&hasty).await;
+    world.moment(0.3, 0.6).await;
     hasty.batch_execute("begin; lock table flashsale.orders in access exclusive mode").await.expect("lock the orders");
     world.recorder.strike("a DBA has locked the orders", true);
     world.last(500, 3500).await;
     hasty.batch_execute("rollback").await.expect("unlock the orders");
+    world.healed();
+    world.moment(0.85, 0.86).await;
+    let last = settle_lag_ms(&hasty).await;
+    world.recorder.figure("settle_lag_first_ms", first);
+    world.recorder.figure("settle_lag_last_ms", last);
+    let what = format!("messages waited {first} ms at first and {last} ms at last");
+    world.recorder.promise(what, last < first * 3 + LAG_SLACK_MS);
     world.progress.wait_for_share(1.0).await;
     forgotten.batch_execute("rollback").await.expect("end the forgotten transaction");
+}
+
+/// How long the oldest message has waited: of many looks within some seconds the worst but one in twenty.
+async fn settle_lag_ms(database: &Client) -> i64 {
+    let oldest = "select coalesce(extract(epoch from clock_timestamp() - min(enqueued_at)) * 1000, 0)::bigint
+                  from pgmq.q_purchases";
+    let started = Instant::now();
+    let mut waited: Vec<i64> = Vec::new();
+    while started.elapsed() < LAG_OVER {
+        waited.push(database.query_one(oldest, &[]).await.expect("look at the queue").get(0));
+        tokio::time::sleep(super::LOOK_EVERY).await;
+    }
+    waited.sort_unstable();
+    waited[waited.len() * 19 / 20]
 }

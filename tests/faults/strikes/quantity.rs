@@ -20,6 +20,7 @@ pub async fn lower_and_raise(world: &mut World) {
             worker.signal(Signal::SIGSTOP);
         }
         world.last(100, 400).await;
+        let before = failed(&database, world).await;
         let lowered = sold(&database, world).await + world.dice.random_range(0..12);
         change_quantity(&addresses, &administrator, &sale, lowered, &recorder).await;
         for worker in &world.stack.workers {
@@ -27,11 +28,12 @@ pub async fn lower_and_raise(world: &mut World) {
         }
         let progress = Arc::clone(&world.progress);
         world.last(100, 700).await;
-        let failed = failed(&database, world).await;
+        let failed = failed(&database, world).await - before;
         // Late in the run there may be no order left that is in progress.
         recorder.strike(format!("the quantity is lowered to {lowered}: {failed} orders have failed"), failed > 0);
         let raised = sale.quantity + world.dice.random_range(-20..60);
         change_quantity(&addresses, &administrator, &sale, raised.max(lowered), &recorder).await;
+        world.healed();
         if progress.is_over() {
             break;
         }

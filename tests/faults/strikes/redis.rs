@@ -9,6 +9,7 @@ pub async fn kill_and_start_empty(world: &mut World) {
         world.stack.redis_mut().kill();
         world.last(10, 1500).await;
         world.recorder.fault("redis-server starts empty");
+        world.healed();
         world.stack.redis_mut().start_again().await;
     }
 }
@@ -18,6 +19,7 @@ pub async fn flush(world: &mut World) {
         world.moment(from, to).await;
         world.recorder.strike("FLUSHALL", true);
         world.stack.redis().flush_all().await;
+        world.healed();
     }
 }
 
@@ -27,6 +29,7 @@ pub async fn restore_old_dump(world: &mut World) {
     world.moment(0.5, 0.9).await;
     world.recorder.strike("redis-server starts with an old dump", true);
     world.stack.redis_mut().restore(&dump).await;
+    world.healed();
 }
 
 pub async fn be_slow(world: &mut World) {
@@ -34,14 +37,16 @@ pub async fn be_slow(world: &mut World) {
         world.moment(from, to).await;
         world.recorder.strike("DEBUG SLEEP 2", true);
         world.stack.redis().block_for(2).await;
+        // It answers again when the sleep is over.
+        let _ = world.stack.redis().connect().await;
+        world.healed();
     }
-    // It answers again when the sleep is over.
-    let _ = world.stack.redis().connect().await;
 }
 
 pub async fn come_late(world: &mut World) {
     world.recorder.strike("redis-server is not there", true);
     world.moment(0.3, 0.8).await;
     world.recorder.fault("redis-server starts");
+    world.healed();
     world.stack.redis_mut().start_again().await;
 }

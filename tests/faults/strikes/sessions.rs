@@ -33,21 +33,22 @@ pub async fn sign_out(world: &mut World) {
 
 async fn sign_all_out(world: &mut World, within: Duration) {
     let users = world.users(PEOPLE).await;
-    world.recorder.strike(format!("{PEOPLE} people sign out"), true);
     let first = world.one_of_two();
     let each = users.into_iter().enumerate().map(|(number, user)| sign_out_one(world, user, first + number, within));
-    futures_util::future::join_all(each).await;
+    let signed_out = futures_util::future::join_all(each).await.into_iter().filter(|is_out| *is_out).count();
+    world.recorder.strike(format!("{signed_out} people have signed out"), signed_out > 0);
+    world.healed();
 }
 
 /// Signs out at one API process, then buys with the same token there at once, and at the other until it refuses.
-async fn sign_out_one(world: &World, user: User, at: usize, within: Duration) {
+async fn sign_out_one(world: &World, user: User, at: usize, within: Duration) -> bool {
     let addresses = world.addresses();
     let (here, there) = (addresses[at % addresses.len()], addresses[(at + 1) % addresses.len()]);
     let product_id = world.sales.probe.product_id;
     world.recorder.write(&Record::GaveUp { user_id: user.id, product_id });
     let reply = Http { address: here }.delete("/users/session").bearer(&user.token).try_send().await;
     if !reply.is_ok_and(|reply| reply.status == 204) {
-        return;
+        return false;
     }
     let answered = Instant::now();
     let within_us = i64::try_from(within.as_micros()).expect("a time");
@@ -64,6 +65,7 @@ async fn sign_out_one(world: &World, user: User, at: usize, within: Duration) {
         tokio::time::sleep(TRY_EVERY).await;
     }
     world.recorder.figure("signed_out_everywhere_ms_max", answered.elapsed().as_millis());
+    true
 }
 
 /// A process that starts has to know who signed out before it was there.
@@ -72,7 +74,7 @@ async fn start_after_sign_out(world: &mut World) {
     let index = world.one_of_two();
     let other = Http { address: world.addresses()[1 - index] };
     world.stack.apis[index].process.kill();
-    world.recorder.strike(format!("kill -9 api-{index}, {PEOPLE} people sign out, start"), true);
+    let mut signed_out = 0;
     for user in &users {
         let product_id = world.sales.probe.product_id;
         world.recorder.write(&Record::GaveUp { user_id: user.id, product_id });
@@ -80,9 +82,12 @@ async fn start_after_sign_out(world: &mut World) {
         if reply.is_ok_and(|reply| reply.status == 204) {
             let (user_id, answered_us) = (user.id, now_us());
             world.recorder.write(&Record::LoggedOut { user_id, answered_us, within_us: 0 });
+            signed_out += 1;
         }
     }
+    world.recorder.strike(format!("kill -9 api-{index}, {signed_out} people sign out, start"), signed_out > 0);
     world.stack.apis[index].process.start_again();
+    world.healed();
     let address = world.stack.apis[index].http.address;
     let product_id = world.sales.probe.product_id;
     for user in users {

@@ -1,7 +1,9 @@
-//! The double of the database: says yes to everything, and sees to it that nothing reaches it that the tables would
-//! refuse. A refusal there is an answer 500 here.
+//! The double of the database: says yes to everything but purchases, which it answers as a target wants, and sees to it
+//! that nothing reaches it that the tables would refuse. A refusal there is an answer 500 here.
 
 use std::sync::{Mutex, PoisonError};
+
+use uuid::Uuid;
 
 use crate::postgres::{Value, integer, items, now, some, text, time};
 
@@ -25,12 +27,12 @@ pub const NOW: i64 = 946_684_800_000_000;
 const TIME_MAX: i64 = 7_289_654_400_000_000 - NOW;
 const SALE_COLUMNS: &[u32] = &[UUID, UUID, TEXT, TEXT, INT4, INT4, INT4, INT4, TIME, TIME];
 
-/// An SQL function: what it takes, what it gives, and what it does (`None`: refuses).
+/// An SQL function: what it takes, what it gives, and what it answers.
 pub struct Function {
     name: &'static str,
     pub parameters: &'static [u32],
     pub columns: &'static [u32],
-    pub call: fn(&[Value]) -> Option<Vec<Vec<Value>>>,
+    pub call: fn(&[Value]) -> Vec<Vec<Value>>,
 }
 
 /// What the double was told last, for targets to compare with what they sent.
@@ -42,18 +44,63 @@ pub struct Told {
     pub picture: Option<(String, Vec<u8>)>,
     /// What a claim of an idempotency key is answered; `claimed` unless a target says otherwise.
     pub key_state: Option<&'static str>,
+    /// What a purchase is answered, as a number of [`PLACINGS`].
+    pub placing: usize,
+    /// What a purchase was answered, and its order if there is one.
+    pub placed: Option<(&'static Placing, Option<Uuid>)>,
 }
 
-static TOLD: Mutex<Told> = Mutex::new(Told { sale: None, idempotency_key: None, picture: None, key_state: None });
+/// An answer of `place_orders`.
+#[derive(Debug)]
+pub struct Placing {
+    pub outcome: &'static str,
+    order: Whose,
+    /// What the caller is answered.
+    pub status: u16,
+    pub code: &'static str,
+}
+
+/// The order that an answer names.
+#[derive(Debug)]
+enum Whose {
+    /// The one that was asked for.
+    Own,
+    /// One that the user had before.
+    Earlier,
+    Nobody,
+}
+
+const fn placing(outcome: &'static str, order: Whose, status: u16, code: &'static str) -> Placing {
+    Placing { outcome, order, status, code }
+}
+
+/// Every outcome that is documented (`sql/functions/place_orders.sql`).
+pub const PLACINGS: [Placing; 11] = [
+    placing("success", Whose::Own, 200, ""),
+    placing("in_progress", Whose::Own, 200, ""),
+    placing("success", Whose::Earlier, 200, ""),
+    placing("in_progress", Whose::Earlier, 200, ""),
+    placing("already_purchased", Whose::Own, 400, "already_purchased"),
+    placing("already_purchased", Whose::Earlier, 400, "already_purchased"),
+    placing("sold_out", Whose::Nobody, 400, "sold_out"),
+    placing("sale_not_started", Whose::Nobody, 400, "sale_not_started"),
+    placing("sale_ended", Whose::Nobody, 400, "sale_ended"),
+    placing("product_not_found", Whose::Nobody, 404, "product_not_found"),
+    placing("unknown_user", Whose::Nobody, 401, "unauthorized"),
+];
+
+static TOLD: Mutex<Told> =
+    Mutex::new(Told { sale: None, idempotency_key: None, picture: None, key_state: None, placing: 0, placed: None });
 
 /// Reads or sets what the double was told.
 pub fn told<T>(look: impl FnOnce(&mut Told) -> T) -> T {
     look(&mut TOLD.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// The function that a statement calls.
+/// The function that a statement calls, or the table it reads.
 pub fn find_function(sql: &str) -> Option<&'static Function> {
-    FUNCTIONS.iter().find(|function| sql.contains(&format!("{}(", function.name)))
+    let names = |name: &str| sql.contains(&format!("{name}(")) || sql.contains(&format!(" from {name} "));
+    FUNCTIONS.iter().find(|function| names(function.name))
 }
 
 const FUNCTIONS: &[Function] = &[
@@ -77,7 +124,7 @@ const FUNCTIONS: &[Function] = &[
             let email = text(&values[0]);
             assert!((3..=254).contains(&email.chars().count()), "{email:?}");
             assert!(!email.chars().any(|c| c.is_control() || c.is_whitespace()), "{email:?}");
-            Some(Vec::new())
+            Vec::new()
         },
     },
     Function {
@@ -108,16 +155,23 @@ const FUNCTIONS: &[Function] = &[
         },
     },
     Function {
-        name: "flashsale.live_orders",
-        parameters: &[UUID, UUID],
-        columns: &[UUID, UUID],
-        call: |_| Some(Vec::new()),
+        name: "flashsale.list_sales",
+        parameters: &[],
+        columns: &[UUID, UUID, TEXT, TEXT, INT4, INT4, INT4, INT4, TIME, TIME, TIME],
+        call: |_| {
+            let mut sale = lamp([some(crate::SALE.as_bytes()), None], &[const { None }; 6]);
+            sale.push(now());
+            one(sale)
+        },
     },
+    // No migration is there: not ready.
+    Function { name: "public._sqlx_migrations", parameters: &[], columns: &[INT8], call: |_| one(vec![some([0; 8])]) },
+    Function { name: "flashsale.live_orders", parameters: &[UUID, UUID], columns: &[UUID, UUID], call: |_| Vec::new() },
     Function {
         name: "flashsale.claim_idempotency_keys",
         parameters: &[TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY, UUID_ARRAY, FLOAT8],
         columns: &[TEXT, INT2, BYTEA],
-        call: |values| Some(items(&values[1]).iter().map(claim).collect()),
+        call: |values| items(&values[1]).iter().map(claim).collect(),
     },
     Function {
         name: "flashsale.finish_idempotency_keys",
@@ -129,7 +183,7 @@ const FUNCTIONS: &[Function] = &[
         name: "flashsale.place_orders",
         parameters: &[UUID, UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, TEXT_ARRAY],
         columns: &[TEXT, UUID],
-        call: |values| Some(items(&values[1]).into_iter().map(|order| vec![some("success"), order]).collect()),
+        call: |values| items(&values[1]).into_iter().map(place).collect(),
     },
     Function {
         name: "flashsale.find_orders",
@@ -144,7 +198,7 @@ const FUNCTIONS: &[Function] = &[
         name: "flashsale.list_order_history",
         parameters: &[UUID, INT4],
         columns: &[UUID, UUID, UUID, TEXT, INT4, TEXT, TEXT, TIME, TIME],
-        call: |_| Some(Vec::new()),
+        call: |_| Vec::new(),
     },
     Function {
         name: "flashsale.end_session",
@@ -179,7 +233,7 @@ const FUNCTIONS: &[Function] = &[
         name: "flashsale.count_sale_attempts",
         parameters: &[UUID],
         columns: &[TEXT, INT8],
-        call: |_| Some(Vec::new()),
+        call: |_| Vec::new(),
     },
     Function {
         name: "flashsale.find_queue_state",
@@ -191,7 +245,7 @@ const FUNCTIONS: &[Function] = &[
         name: "flashsale.list_sale_seconds",
         parameters: &[UUID, INT4],
         columns: &[TIME, INT8, INT8, INT8, INT8, INT8, INT8, FLOAT8],
-        call: |_| Some(Vec::new()),
+        call: |_| Vec::new(),
     },
     Function {
         name: "flashsale.list_sale_minutes",
@@ -211,8 +265,8 @@ const FUNCTIONS: &[Function] = &[
     Function { name: "clock_timestamp", parameters: &[], columns: &[TIME], call: |_| one(vec![now()]) },
 ];
 
-fn one(row: Vec<Value>) -> Option<Vec<Vec<Value>>> {
-    Some(vec![row])
+fn one(row: Vec<Value>) -> Vec<Vec<Value>> {
+    vec![row]
 }
 
 /// Name, description, price, quantity, start and end as the constraints of the tables want them; null is left alone.
@@ -263,4 +317,17 @@ fn claim(key: &Value) -> Vec<Value> {
         is_finished.then(|| 200_i16.to_be_bytes().to_vec()),
         is_finished.then(|| b"{\"kept\":true}".to_vec()),
     ]
+}
+
+fn place(order: Value) -> Vec<Value> {
+    told(|told| {
+        let placing = &PLACINGS[told.placing % PLACINGS.len()];
+        let order = match placing.order {
+            Whose::Own => Some(Uuid::from_slice(order.as_deref().expect("an order id")).expect("a uuid")),
+            Whose::Earlier => Some(Uuid::from_u128(0xea)),
+            Whose::Nobody => None,
+        };
+        told.placed = Some((placing, order));
+        vec![some(placing.outcome), order.and_then(some)]
+    })
 }

@@ -4,9 +4,11 @@
 pub mod answer;
 pub mod database;
 pub mod door;
+pub mod figures;
 pub mod postgres;
 pub mod queue;
 pub mod token;
 
 pub use answer::Answer;
 pub use door::{ADMINISTRATOR, Door, PRODUCT, SALE};
+pub use figures::accepted;

@@ -6,16 +6,17 @@ use axum::body::Body;
 use axum::http::Request;
 use flashsale_fuzz::database::told;
 use flashsale_fuzz::postgres::some;
-use flashsale_fuzz::{Answer, Door, PRODUCT, SALE};
-use libfuzzer_sys::fuzz_target;
+use flashsale_fuzz::{Answer, Door, PRODUCT, SALE, accepted};
+use libfuzzer_sys::{Corpus, fuzz_target};
 
-fuzz_target!(|names: (&str, &str)| {
+fuzz_target!(|names: (&str, &str)| -> Corpus {
     let (name, description) = names;
     let door = Door::get();
     door.offer(name, description);
     check_calendar(&get(door, "calendar.ics"), name, description);
     told(|told| told.sale = Some(row(name, description)));
     check_table(&get(door, "report.csv"), name);
+    accepted()
 });
 
 fn get(door: &Door, file: &str) -> Answer {

@@ -1,21 +1,26 @@
-//! `Idempotency-Key`: a key is taken as it is, or refused by name. The first byte says what the database knows of it.
+//! `Idempotency-Key`: a key is taken as it is, or refused by name. The first byte says what the database knows of it,
+//! and what it answers a purchase.
 #![no_main]
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
 use flashsale_fuzz::database::told;
-use flashsale_fuzz::{Door, PRODUCT};
+use flashsale_fuzz::{Door, PRODUCT, accepted};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
-const STATES: [(&str, u16); 4] = [("claimed", 200), ("running", 409), ("mismatch", 422), ("finished", 200)];
+/// What a claim is answered, and the status that makes without a purchase.
+const STATES: [(&str, Option<u16>); 4] =
+    [("claimed", None), ("running", Some(409)), ("mismatch", Some(422)), ("finished", Some(200))];
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
-    let Some((state, key)) = bytes.split_first() else { return Corpus::Reject };
+    let Some((how, key)) = bytes.split_first() else { return Corpus::Reject };
     let Ok(header) = HeaderValue::from_bytes(key) else { return Corpus::Reject };
-    let (state, status) = STATES[usize::from(*state) % STATES.len()];
+    let (state, status) = STATES[usize::from(*how) % STATES.len()];
     told(|told| {
         told.key_state = Some(state);
         told.idempotency_key = None;
+        told.placing = usize::from(*how) / STATES.len();
+        told.placed = None;
     });
     let door = Door::get();
     let request = Request::post("/orders")
@@ -25,10 +30,14 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         .body(Body::from(format!("{{\"product_id\":\"{PRODUCT}\"}}")))
         .expect("a request");
     let answer = door.send(request);
-    let claimed = told(|told| told.idempotency_key.take());
+    let (claimed, placed) = told(|told| (told.idempotency_key.take(), told.placed.take()));
     match claimed {
         Some(claimed) => {
-            assert_eq!(answer.status, status, "{answer:?}");
+            match (status, placed) {
+                (Some(status), None) => assert_eq!(answer.status, status, "{answer:?}"),
+                (None, Some(placed)) => answer.check_placed(placed),
+                other => panic!("{state} and yet {other:?}: {answer:?}"),
+            }
             assert_eq!(answer.header("idempotency-replayed") == "true", state == "finished", "{answer:?}");
             assert!(claimed.bytes().all(|byte| byte.is_ascii_graphic()) && claimed.len() <= 255, "{claimed:?}");
             let text = std::str::from_utf8(key).expect("an accepted key is ASCII");
@@ -40,5 +49,5 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
             assert!(!plain, "{key:?} was refused");
         }
     }
-    Corpus::Keep
+    accepted()
 });

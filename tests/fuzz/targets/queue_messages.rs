@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock};
 
 use arbitrary::{Arbitrary, Unstructured};
+use flashsale_fuzz::accepted;
 use flashsale_fuzz::queue::Queue;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use serde_json::Value;
@@ -72,7 +73,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     queue.settle();
     assert_eq!(queue.dead(), bad, "set aside on the left, bad on the right: {batch:?}");
     queue.check_books();
-    Corpus::Keep
+    accepted()
 });
 
 /// Whether this is the id of one of these orders: then the message is one more delivery of it, whatever else is in it.

@@ -1,10 +1,12 @@
-//! Bodies, through the whole router. The first byte says where to and how, the rest is the body. What is accepted has
+//! Bodies, through the whole router. The first byte says where to and how, the second what the database
+//! answers a purchase, the rest is the body. What is accepted has
 //! reached the double of the database within the bounds of its tables, and is answered as it was sent.
 #![no_main]
 
 use axum::body::Body;
 use axum::http::Request;
-use flashsale_fuzz::{Answer, Door};
+use flashsale_fuzz::database::told;
+use flashsale_fuzz::{Answer, Door, accepted};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use serde_json::Value;
 
@@ -12,7 +14,7 @@ const PATHS: [&str; 6] = ["/sales", "/sales/update", "/users", "/users/authentic
 const KINDS: [&str; 4] = ["application/json", "Application/JSON ; charset=utf-8", "text/json", ""];
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
-    let Some((how, body)) = bytes.split_first() else { return Corpus::Reject };
+    let [how, placing, body @ ..] = bytes else { return Corpus::Reject };
     let path = PATHS[usize::from(how & 7) % PATHS.len()];
     let kind = KINDS[usize::from(how >> 6)];
     let door = Door::get();
@@ -22,9 +24,19 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         request = request.header("idempotency-key", "a-key");
     }
     let Ok(request) = request.body(Body::from(body.to_vec())) else { return Corpus::Reject };
+    told(|told| {
+        told.placing = usize::from(*placing);
+        told.placed = None;
+    });
     let answer = door.send(request);
+    let placed = told(|told| told.placed.take());
+    if let Some(placed) = placed {
+        assert_eq!(path, "/orders");
+        answer.check_placed(placed);
+    }
     match answer.status {
         200 | 201 => check_accepted(path, body, &answer),
+        _ if placed.is_some() => {}
         400 => assert!(answer.error().len() > 10, "{answer:?}"),
         // No passwords are hashed here.
         503 => assert!(path.starts_with("/users"), "{answer:?}"),
@@ -34,7 +46,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         415 => assert!(how >> 6 >= 2, "{answer:?}"),
         _ => panic!("{path}: {answer:?}"),
     }
-    Corpus::Keep
+    accepted()
 });
 
 /// What is accepted is one JSON object, and the answer has in it what was sent.

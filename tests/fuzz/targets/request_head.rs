@@ -5,7 +5,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
-use flashsale_fuzz::{Door, PRODUCT, SALE};
+use flashsale_fuzz::{Door, PRODUCT, SALE, accepted};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "get"];
@@ -80,7 +80,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     {
         assert!(sent.is_empty() || sent == id, "{sent:?} {id}");
     }
-    Corpus::Keep
+    accepted()
 });
 
 fn request(head: &Head<'_>) -> Option<Request<Body>> {

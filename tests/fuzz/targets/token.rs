@@ -7,8 +7,9 @@ use std::sync::OnceLock;
 use arbitrary::{Arbitrary, Unstructured};
 use flashsale::app::sessions::{InvalidSession, Sessions};
 use flashsale::config::Secret;
+use flashsale_fuzz::accepted;
 use flashsale_fuzz::token::{KEYS, sign, user_of};
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{Corpus, fuzz_target};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -34,8 +35,8 @@ enum Sent<'a> {
     },
 }
 
-fuzz_target!(|bytes: &[u8]| {
-    let Ok(sent) = Sent::arbitrary(&mut Unstructured::new(bytes)) else { return };
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    let Ok(sent) = Sent::arbitrary(&mut Unstructured::new(bytes)) else { return Corpus::Reject };
     let now = chrono::Utc::now().timestamp();
     let (token, must_be_accepted) = token(&sent, now);
     let verified = sessions().verify(&token);
@@ -44,6 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
         (Ok(session), Err(reason)) => panic!("accepted {session:?} although {reason}: {sent:?} {token}"),
         (Err(InvalidSession), expected) => assert!(!must_be_accepted, "refused {expected:?}: {sent:?} {token}"),
     }
+    accepted()
 });
 
 fn sessions() -> &'static Sessions {

@@ -25,7 +25,8 @@ pub struct Invariant {
     pub sql: &'static str,
 }
 
-/// Invariants 1, 2 and 5: they hold at every moment, whatever is broken.
+/// Invariants 1, 2 and 5: they hold at every moment, whatever is broken. New ones go to the end: others are named by their
+/// place.
 pub const AT_EVERY_MOMENT: &[Invariant] = &[
     Invariant {
         name: "1 no oversell: orders that are not failed <= quantity, and the counter equals the rows",
@@ -53,6 +54,16 @@ pub const AT_EVERY_MOMENT: &[Invariant] = &[
                   select message ->> 'order_id' as order_id, count(*) as messages from pgmq.q_purchases group by 1
               ) m on m.order_id = o.order_id::text
               where o.order_id is null or m.messages is distinct from 1",
+    },
+    Invariant {
+        name: "1 the intake counts the orders that are not failed",
+        sql: "select concat_ws(' ', 'sale', i.flash_sale_id, 'live', i.live, 'orders', o.live)
+              from flashsale.sale_intakes i
+              cross join lateral (
+                  select count(*) as live from flashsale.orders o
+                  where o.flash_sale_id = i.flash_sale_id and o.status <> 'failed'
+              ) o
+              where i.live <> o.live",
     },
 ];
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio_postgres::Client;
@@ -14,16 +14,18 @@ use super::postgres::try_connect;
 use super::stack::Stack;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Looks while the load runs, in the shortest of tests.
+const LOOKS_MIN: usize = 2;
 
 /// A running watch; `finish` tells what it saw.
 pub struct Monitor {
     stop: Arc<AtomicBool>,
+    looks: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<Sightings>,
 }
 
 #[derive(Debug, Default)]
 struct Sightings {
-    looks: usize,
     violations: Vec<String>,
     settled: HashMap<Uuid, String>,
 }
@@ -36,22 +38,31 @@ impl Monitor {
     /// Watches over these invariants.
     pub fn of(stack: &Stack, invariants: &'static [Invariant]) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(watch(stack.postgres.url(), invariants, Arc::clone(&stop)));
-        Self { stop, task }
+        let looks = Arc::new(AtomicUsize::new(0));
+        let task = tokio::spawn(watch(stack.postgres.url(), invariants, Arc::clone(&stop), Arc::clone(&looks)));
+        Self { stop, looks, task }
     }
 
-    /// How often it looked, and every violation it saw.
-    pub async fn stop(self) -> (usize, Vec<String>) {
+    /// How often it has looked so far.
+    pub fn looks(&self) -> usize {
+        self.looks.load(Ordering::Relaxed)
+    }
+
+    /// Every violation it saw.
+    pub async fn stop(self) -> Vec<String> {
+        let looks = self.looks();
         self.stop.store(true, Ordering::Relaxed);
         let sightings = self.task.await.expect("the monitor");
-        eprintln!("monitor: {} looks, {} settled orders remembered", sightings.looks, sightings.settled.len());
-        (sightings.looks, sightings.violations)
+        eprintln!("monitor: {looks} looks, {} settled orders remembered", sightings.settled.len());
+        sightings.violations
     }
 
     /// Fails when any look found a violation, or when there was none to speak of.
     pub async fn finish(self) {
-        let (looks, violations) = self.stop().await;
-        assert!(looks >= 1, "the monitor never looked");
+        // Before it is told to stop: one last look comes after that, whatever happened before.
+        let looks = self.looks();
+        let violations = self.stop().await;
+        assert!(looks >= LOOKS_MIN, "the monitor looked {looks} times while the load ran");
         assert!(
             violations.is_empty(),
             "violated while the load ran ({} in all), the first:\n{}",
@@ -61,7 +72,12 @@ impl Monitor {
     }
 }
 
-async fn watch(url: String, invariants: &'static [Invariant], stop: Arc<AtomicBool>) -> Sightings {
+async fn watch(
+    url: String,
+    invariants: &'static [Invariant],
+    stop: Arc<AtomicBool>,
+    looks: Arc<AtomicUsize>,
+) -> Sightings {
     let mut seen = Sightings::default();
     let mut session: Option<Client> = None;
     loop {
@@ -71,7 +87,9 @@ async fn watch(url: String, invariants: &'static [Invariant], stop: Arc<AtomicBo
         }
         if let Some(client) = &session {
             // An error is a server that is down on purpose: the next look comes.
-            let _ = look(client, invariants, &mut seen).await;
+            if look(client, invariants, &mut seen).await.is_ok() {
+                looks.fetch_add(1, Ordering::Relaxed);
+            }
         }
         if last {
             return seen;
@@ -100,6 +118,5 @@ async fn look(client: &Client, invariants: &[Invariant], seen: &mut Sightings) -
         }
     }
     seen.settled = now;
-    seen.looks += 1;
     Ok(())
 }

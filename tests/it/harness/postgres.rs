@@ -8,7 +8,7 @@ use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use flashsale::embedded::EmbeddedPostgres;
 use nix::fcntl::{Flock, FlockArg};
@@ -16,8 +16,6 @@ use tokio_postgres::{Client, NoTls};
 
 use super::disk::SmallDisk;
 use super::stack::FLASHSALE;
-
-const TEMPLATES_KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// The fields are dropped in this order: the server is stopped before its disk goes and its watchdog lies down.
 pub struct Postgres {
@@ -73,7 +71,9 @@ struct Watchdog {
 
 impl Watchdog {
     fn start(directory: &Path) -> Self {
-        let script = r#"read -r _; kill -QUIT $(head -q -n 1 "$0"/postgres*/postgres*/postmaster.pid); umount -l "$0/postgres"; rm -rf "$0""#;
+        let script = r#"read -r _; for pid in $(head -q -n 1 "$0"/postgres*/postgres*/postmaster.pid); do
+            case $(ps -o comm= -p "$pid") in *postgres*) kill -QUIT "$pid";; esac
+        done; umount -l "$0/postgres"; rm -rf "$0""#;
         let mut command = Command::new("sh");
         command.arg("-c").arg(script).arg(directory).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -140,16 +140,18 @@ fn template() -> PathBuf {
     ready
 }
 
+/// But the newest, which another build may still be using.
 fn remove_old_templates(temporary: &Path, prefix: &str) {
     let entries = std::fs::read_dir(temporary).expect("list the temporary directory").flatten();
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
-        let age = entry.metadata().and_then(|found| found.modified()).map(|at| SystemTime::now().duration_since(at));
-        if let Ok(Ok(age)) = age
-            && age > TEMPLATES_KEPT_FOR
-            && entry.path().is_dir()
-        {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
+    let templates = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
+    let mut old: Vec<(SystemTime, PathBuf)> = templates
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    old.sort();
+    old.pop();
+    for (_, path) in old {
+        let _ = std::fs::remove_dir_all(path);
     }
 }
 

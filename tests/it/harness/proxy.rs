@@ -17,7 +17,16 @@ use super::Stack;
 
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Tricks are played on connections of these application names: those that place orders and those that settle them.
-const VICTIMS: [&[u8]; 2] = [b"application_name\0flashsale api placing\0", b"application_name\0flashsale worker\0"];
+const VICTIMS: [(Victim, &[u8]); 2] = [
+    (Victim::Placing, b"application_name\0flashsale api placing\0"),
+    (Victim::Settling, b"application_name\0flashsale worker\0"),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Victim {
+    Placing,
+    Settling,
+}
 
 /// What to do to the next statement of a victim.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +60,7 @@ pub struct Proxy {
 
 #[derive(Default)]
 struct Tricks {
-    waiting: Mutex<VecDeque<Trick>>,
+    waiting: Mutex<VecDeque<(Victim, Trick)>>,
     played: AtomicUsize,
 }
 
@@ -82,8 +91,8 @@ impl Proxy {
         Self { port, network, tricks }
     }
 
-    pub fn arm(&self, trick: Trick) {
-        self.tricks.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(trick);
+    pub fn arm(&self, victim: Victim, trick: Trick) {
+        self.tricks.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back((victim, trick));
     }
 
     /// How many tricks have been played.
@@ -102,13 +111,12 @@ impl Proxy {
 }
 
 impl Tricks {
-    fn next_for(&self, is_statement_of_a_victim: bool) -> Option<Trick> {
-        if !is_statement_of_a_victim {
-            return None;
-        }
-        let trick = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        self.played.fetch_add(usize::from(trick.is_some()), Ordering::Relaxed);
-        trick
+    /// The next trick, if it is for this victim.
+    fn next_for(&self, victim: Option<Victim>) -> Option<Trick> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, trick) = waiting.pop_front_if(|(wanted, _)| Some(*wanted) == victim)?;
+        self.played.fetch_add(1, Ordering::Relaxed);
+        Some(trick)
     }
 }
 
@@ -121,7 +129,7 @@ async fn serve(client: TcpStream, target: SocketAddr, mut network: watch::Receiv
     let Ok(server) = TcpStream::connect(target).await else { return };
     let _ = server.set_zero_linger();
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let mut pair = Pair { client, server, is_victim: false };
+    let mut pair = Pair { client, server, victim: None };
     let (mut up, mut down) = (vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]);
     loop {
         let state = *network.borrow_and_update();
@@ -145,7 +153,7 @@ async fn serve(client: TcpStream, target: SocketAddr, mut network: watch::Receiv
 struct Pair {
     client: TcpStream,
     server: TcpStream,
-    is_victim: bool,
+    victim: Option<Victim>,
 }
 
 impl Pair {
@@ -156,9 +164,10 @@ impl Pair {
 
     async fn upwards(&mut self, chunk: &[u8], tricks: &Tricks) -> Option<()> {
         let kind = chunk.first()?;
-        self.is_victim |= VICTIMS.iter().any(|name| contains(chunk, name));
+        let named = VICTIMS.iter().find(|(_, name)| contains(chunk, name));
+        self.victim = self.victim.or(named.map(|(victim, _)| *victim));
         // Bind, Execute and Sync of a prepared statement travel together.
-        match tricks.next_for(self.is_victim && *kind == b'B') {
+        match tricks.next_for(self.victim.filter(|_| *kind == b'B')) {
             Some(trick) => self.play(trick, chunk).await,
             None => self.server.write_all(chunk).await.ok(),
         }

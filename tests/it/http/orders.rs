@@ -54,6 +54,22 @@ async fn purchase_goes_from_in_progress_to_success() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_bought_in_time_is_told_so_after_the_end() {
+    let mut stack = Stack::with(Parts { workers: 0, ..Parts::default() }).await;
+    let (sale, administrator) = (stack.sale(5).await, stack.administrator().await);
+    let users = stack.users(2).await;
+    let placed = buy(stack.http(), &users[0], &sale).await.expect(200).value();
+    let end = json!({ "flash_sale_id": sale.flash_sale_id });
+    stack.http().post("/sales/end").bearer(&administrator.token).json(&end).send().await.expect(200);
+    buy(stack.http(), &users[1], &sale).await.problem(400, "sale_ended");
+    assert_eq!(buy(stack.http(), &users[0], &sale).await.expect(200).value(), placed);
+    stack.start_worker();
+    stack.wait_until_drained(SETTLED_WITHIN).await;
+    buy(stack.http(), &users[0], &sale).await.problem(400, "already_purchased");
+    buy(stack.http(), &users[1], &sale).await.problem(400, "sale_ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn newest_order_is_answered_without_a_product() {
     let stack = Stack::start().await;
     let (first, second) = (stack.sale(5).await, stack.sale(5).await);

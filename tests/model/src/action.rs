@@ -1,5 +1,7 @@
 //! The steps of the protocol and the faults, one action each.
 
+use crate::state::Admission;
+
 /// A step. Buyers, requests (of a buyer) and workers are named by their index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -13,7 +15,8 @@ pub enum Action {
     // A request in an API process.
     ClaimKey(u8, u8),
     Take(u8, u8),
-    TakeWithoutReply(u8, u8),
+    /// With what the gate of the process says, which is asked next.
+    TakeWithoutReply(u8, u8, Admission),
     TakeTwice(u8, u8),
     PlaceOrders(u8, u8),
     PlaceOrdersThenDie(u8, u8),
@@ -48,6 +51,7 @@ pub enum Action {
     // The administrator.
     EndSale,
     RaiseQuantity,
+    LowerQuantity,
 }
 
 impl Action {
@@ -63,7 +67,7 @@ impl Action {
             Leave(b) => Leave(other(b)),
             ClaimKey(b, r) => ClaimKey(other(b), r),
             Take(b, r) => Take(other(b), r),
-            TakeWithoutReply(b, r) => TakeWithoutReply(other(b), r),
+            TakeWithoutReply(b, r, says) => TakeWithoutReply(other(b), r, says),
             TakeTwice(b, r) => TakeTwice(other(b), r),
             PlaceOrders(b, r) => PlaceOrders(other(b), r),
             PlaceOrdersThenDie(b, r) => PlaceOrdersThenDie(other(b), r),
@@ -92,7 +96,8 @@ impl Action {
             | ApplyRepair
             | ReconcileAtRest
             | EndSale
-            | RaiseQuantity => self,
+            | RaiseQuantity
+            | LowerQuantity => self,
         }
     }
 }

@@ -103,10 +103,14 @@ impl Purchases {
         })
     }
 
-    /// The connection is lost while `place_orders` is under way: it takes effect at some moment, or never.
+    /// The connection is lost while `place_orders` is under way: it takes effect at some moment, or never. Of two such calls
+    /// of a request, which have the same order id, one is kept: the one that a sale's end does not stop.
     pub fn place_without_reply(&self, state: &mut State, b: usize, r: usize) {
         let Some(call) = self.call(state, b, r) else { return };
-        state.buyers[b].late_call = Some(call);
+        let late = &mut state.buyers[b].late_call;
+        if late.is_none_or(|earlier| call.saw_open || !earlier.saw_open) {
+            *late = Some(call);
+        }
         if let Some(request) = &mut state.buyers[b].requests[r] {
             request.may_be_placed = true;
         }

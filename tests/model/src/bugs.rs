@@ -29,6 +29,7 @@ pub enum Bug {
     DecidesBeforeTheLock,
     FailsSettledOrders,
     SettlesOneTooFew,
+    SettlingTrustsIntake,
     AnybodyKeepsAnswer,
     NoReconciler,
     NeverPuts,
@@ -36,6 +37,7 @@ pub enum Bug {
     // Made up for.
     NoGrace,
     KeepsTokenOfRefused,
+    KeepsTokenOfFailed,
     ReturnsTokenOfUnknown,
 }
 
@@ -76,12 +78,14 @@ pub fn plants() -> Vec<Plant> {
         found(Bug::DecidesBeforeTheLock, "workers read the orders before they lock the sale", COUNTERS, CROWD),
         found(Bug::FailsSettledOrders, "a message set aside fails its order in any state", SETTLED, SMALL),
         found(Bug::SettlesOneTooFew, "settle_orders leaves out the last unit", HAS_UNIT, SMALL),
+        found(Bug::SettlingTrustsIntake, "settle_orders does not look at the quantity", NO_OVERSELL, ENDING),
         found(Bug::AnybodyKeepsAnswer, "who lost the claim of a key keeps an answer", SAME_KEY, ALONE_WITH_KEY),
         found(Bug::NoReconciler, "nothing reconciles the gate", TOKENS, SMALL),
         found(Bug::NeverPuts, "reconciling removes holders and puts none", TOKENS, SMALL),
         found(Bug::NeverRemoves, "reconciling puts holders and removes none", TOKENS, SMALL),
         harmless(Bug::NoGrace, "reconciling without a grace: the database decides", CROWD),
         harmless(Bug::KeepsTokenOfRefused, "a refused request keeps its token: reconciling returns it", CROWD),
+        harmless(Bug::KeepsTokenOfFailed, "a failed order keeps its token: reconciling returns it", ENDING),
         harmless(Bug::ReturnsTokenOfUnknown, "a 504 returns its token: the database decides", CROWD),
     ]
 }

@@ -78,18 +78,17 @@ impl Purchases {
                 continue;
             }
             let units = state.sale.quantity - u8::from(self.has(Bug::SettlesOneTooFew));
-            if state.sale.sold < units || self.has(Bug::GateDecides) {
+            if state.sale.sold < units || self.has(Bug::GateDecides) || self.has(Bug::SettlingTrustsIntake) {
                 state.sale.sold += 1;
                 settle(state, b, message.order, Status::Success);
             } else {
-                state.sale.live -= 1;
-                settle(state, b, message.order, Status::FailedSoldOut);
+                self.fail(state, b, message.order, Status::FailedSoldOut);
             }
         }
     }
 
     /// `settle_orders_singly` where the first message of a batch cannot be settled: it is set aside and its order fails;
-    /// the others are settled. What NOTIFY says makes the API give the token back, if it gets there.
+    /// the others are settled.
     pub fn dead_letter(&self, state: &mut State, worker: u8) {
         let Some(i) = state.queue.iter().position(|message| message.worker == Some(worker)) else { return };
         let message = state.queue.remove(i);
@@ -102,13 +101,22 @@ impl Purchases {
             _ => false,
         };
         if may_fail {
-            state.sale.live -= 1;
-            settle(state, b, message.order, Status::FailedDeadLettered);
-            state.buyers[b].late_command.get_or_insert(GateCommand::GiveBack(message.order));
+            self.fail(state, b, message.order, Status::FailedDeadLettered);
             // A unit is free again.
             state.buyers.iter_mut().for_each(|buyer| buyer.asked_at_rest = false);
         }
         self.settle_orders(state, worker);
+    }
+
+    /// What NOTIFY says makes the API give the token back, if it gets there (`orders_settled`). Who waits at that API hears of
+    /// the failure afterwards; who asks elsewhere may learn of it before, and then finds the token still held.
+    fn fail(&self, state: &mut State, b: usize, id: OrderId, status: Status) {
+        state.sale.live -= 1;
+        state.sale.note_fewer_over();
+        settle(state, b, id, status);
+        if !self.has(Bug::KeepsTokenOfFailed) {
+            state.buyers[b].late_command.get_or_insert(GateCommand::GiveBack(id));
+        }
     }
 }
 

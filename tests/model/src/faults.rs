@@ -3,7 +3,7 @@
 use crate::action::Action;
 use crate::buyer::{Buyer, Stage};
 use crate::scenario::Scenario;
-use crate::state::{ABANDONED, KeyRow, Round, State, Step, WAITED_FOR};
+use crate::state::{ABANDONED, Admission, KeyRow, Round, State, Step, WAITED_FOR};
 
 /// Messages in the queue before no more duplicates are sent.
 const QUEUE_MAX: usize = 5;
@@ -30,6 +30,10 @@ pub fn actions(scenario: &Scenario, state: &State, actions: &mut Vec<Action>) {
     }
     if scenario.has_administrator && state.sale.is_open {
         actions.extend([Action::EndSale, Action::RaiseQuantity]);
+        // Never below what is sold: the check `no_oversell`.
+        if state.sale.quantity > state.sale.sold {
+            actions.push(Action::LowerQuantity);
+        }
     }
 }
 
@@ -57,7 +61,9 @@ fn of_request(state: &State, b: usize, r: usize, actions: &mut Vec<Action>) {
         Step::ClaimKey => {}
         Step::Take => {
             if buyer.late_command.is_none() {
-                actions.extend([Action::TakeWithoutReply(b, r), Action::TakeTwice(b, r)]);
+                actions.push(Action::TakeTwice(b, r));
+                let says = in_process(buyer, usize::from(r));
+                actions.extend(says.map(|says| Action::TakeWithoutReply(b, r, says)));
             }
         }
         Step::PlaceOrders => {
@@ -72,6 +78,18 @@ fn of_request(state: &State, b: usize, r: usize, actions: &mut Vec<Action>) {
         Step::GiveBack(_) => actions.extend([Action::Die(b, r), Action::GiveBackLost(b, r)]),
         Step::KeepAnswer(_) => actions.push(Action::Die(b, r)),
     }
+}
+
+/// What the gate in a process's memory may say, whatever the one in Redis knows: it has its own capacity, its own holders
+/// and is reconciled apart. Its holder is an order that it was told of, live then, or the one of a request beside.
+fn in_process(buyer: &Buyer, r: usize) -> impl Iterator<Item = Admission> {
+    let own = buyer.requests[r].map(|request| request.order);
+    let beside = buyer.requests[1 - r].filter(|request| !matches!(request.step, Step::ClaimKey | Step::Take));
+    let beside = beside.map(|request| request.order);
+    let held = (0..).zip(&buyer.orders).filter_map(move |(id, order)| {
+        (order.is_some() || beside == Some(id)).then_some(id).filter(|id| own != Some(*id)).map(Admission::Held)
+    });
+    [Admission::Unknown, Admission::Admitted, Admission::SoldOut].into_iter().chain(held)
 }
 
 /// Somebody sends the message of an order again, be it settled or not.
@@ -114,5 +132,6 @@ pub fn is_fault(action: Action) -> bool {
             | ReadOrdersAfterFreeze
             | EndSale
             | RaiseQuantity
+            | LowerQuantity
     )
 }

@@ -17,8 +17,12 @@
 //! frozen for longer than its buyer waits (its request goes on later, beside the next one); the reply of `take` or of
 //! `place_orders` is lost, and the command or transaction takes effect at once, much later, or never; a command to Redis
 //! runs again; Redis forgets everything, or is set back to before the sale; a worker dies before its COMMIT; a message is
-//! delivered again, or cannot be settled and is set aside; a buyer goes away for good; the administrator ends the sale or
-//! raises the quantity.
+//! delivered again, or cannot be settled and is set aside; a buyer goes away for good; the administrator ends the sale,
+//! raises the quantity or lowers it, down to what is sold.
+//!
+//! What is not promised is there too: after a 504 the buyer asks again, and that later request may be refused while the
+//! call of the first is still under way and makes its order afterwards. Nobody was told "no" by the request that made it,
+//! and GET /orders shows it (`properties.rs`: `NOT_AFTER_NO`, and a situation that must be seen).
 //!
 //! # What is left out, and why nothing is missed
 //!
@@ -32,9 +36,19 @@
 //! - **Several reconcilers, chunks of a repair.** Their steps are of the same kinds, and a repair is checked against what
 //!   is there (removals) or against the database (holders to put).
 //! - **The gate in a process's memory** is the same protocol as Redis's, reconciled in the same way; one gate stands for
-//!   whichever answers. Where Redis gave no reply it would be asked next; here that is always `Unknown`, the answer that
-//!   leaves most to the database.
-//! - **The sold-out latch and the board** say earlier what the database would, and only to who holds nothing.
+//!   whichever answers. It has no state here: where Redis gave no reply it is asked next, and may say anything that a gate
+//!   apart from Redis can say: unknown, admitted, sold out, or held under any order of this buyer, live or failed, or that
+//!   of a request beside (`faults::in_process`). Each such answer costs the fault of the lost reply. That it is wrong for
+//!   ever is left out: it is reconciled like the other, so a buyer's last try, at the end, is made where no fault decides.
+//! - **Two lost calls of one buyer at once.** Of two of one request, which have the same order id, the one that a sale's end
+//!   does not stop is kept: the other does nothing that it does not. While a call of one request is under way, the reply
+//!   to another request's is not lost.
+//! - **A lowered quantity that a purchase has not seen.** A purchase that read the quantity before it was lowered and
+//!   COMMITs afterwards is one that came before: nobody can tell, since lowering reads nothing of what a purchase writes.
+//! - **The sold-out latch and the board.** While they follow the database they say earlier what it would, and only to who
+//!   holds nothing. A latch that stays closed when units are free again would leave them unsold, and nothing here can show
+//!   that. It is tested where it is: `src/app/sale_board.rs`, `tests/it/gate.rs` (a raised quantity sells at once on every
+//!   API), the faults campaign (`quantity`), and `tests/planted/latch-sticks.patch` sees that these notice.
 //! - **Time.** Whatever has a deadline may happen at any moment before or after it, with one exception: the reconciler
 //!   takes a token from an admitted purchase still on its way only where a fault is spent on it (its process was frozen
 //!   for longer than `TOKEN_GRACE`). A call of `place_orders` that got no answer may take effect even after the call made
@@ -43,7 +57,9 @@
 //! # Why it ends
 //!
 //! Faults, tries and rounds during the run are bounded, and every other step brings somebody further. So every path ends,
-//! and what must happen eventually is asked of the states where nothing can happen any more (`properties.rs`).
+//! and what must happen eventually is asked of the states where nothing can happen any more (`properties.rs`). Where more
+//! faults are explored than a test walks every path with (`tests.rs`: one for three buyers, two for two buyers), that no
+//! path goes round in circles rests on this argument: a fault is never given back, and without one the steps are the same.
 
 use stateright::{Model, Property};
 

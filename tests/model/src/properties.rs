@@ -1,23 +1,26 @@
 //! What must hold: at every moment, in the end, and what must be seen for the exploration to mean anything.
 //!
 //! "In the end" is where nothing happens any more by itself ([`Purchases::is_over`]). Every path comes there (`tests.rs`
-//! checks that no path goes round in circles), so what holds there happens eventually. stateright's own `eventually`
-//! cannot be used: it forgets which path led to a state, and it knows no faults that may or may not occur.
+//! checks that no path goes round in circles; `model.rs` says within which bounds), so what holds there happens eventually.
+//! stateright's own `eventually` cannot be used: it forgets which path led to a state, and it knows no faults that may or may
+//! not occur.
 
 use stateright::Property;
 
-use crate::buyer::{Stage, Wrong};
+use crate::buyer::{Buyer, Stage, Wrong};
 use crate::model::Purchases;
 use crate::scenario::Scenario;
-use crate::state::{KeyRow, Message, Request, State, Status, Step};
+use crate::state::{GateCommand, KeyRow, Message, Request, State, Status, Step};
 
-pub const NO_OVERSELL: &str = "no oversell: live orders never exceed the quantity";
+pub const NO_OVERSELL: &str = "no oversell: no order is taken beyond the quantity, and none is sold";
 pub const COUNTERS: &str = "sold and sale_intakes.live equal the rows";
 pub const ONE_EACH: &str = "one live order a user";
 pub const QUEUED: &str = "every order in progress has one message, and every message an order in progress";
 pub const ACKNOWLEDGED: &str = "an order answered 200 exists";
-pub const HAS_UNIT: &str = "an order in progress has its unit: none fails as sold_out";
+pub const HAS_UNIT: &str = "an order in progress has its unit: none fails as sold_out but for units taken off";
 pub const SETTLED: &str = "a settled order never changes";
+/// Of the very request that was refused. A 504 promises nothing: the call of that request may still make its order after a
+/// later request of the same buyer, with the same key or not, was refused; GET /orders then shows it.
 pub const NOT_AFTER_NO: &str = "no order of a request that was answered with a refusal";
 pub const OWN_ORDER: &str = "nobody is refused because of the order of their own request or key";
 pub const SAME_KEY: &str = "the same Idempotency-Key names the same order";
@@ -32,7 +35,9 @@ pub fn of(scenario: &Scenario) -> Vec<Property<Purchases>> {
         Property::always(ONE_EACH, |_, state: &State| has_each_one_order(state)),
         Property::always(QUEUED, |_, state: &State| do_orders_match_messages(state)),
         Property::always(ACKNOWLEDGED, |_, state: &State| are_acknowledged_there(state)),
-        Property::always(HAS_UNIT, |_, state: &State| state.count(|status| status == Status::FailedSoldOut) == 0),
+        Property::always(HAS_UNIT, |_, state: &State| {
+            state.count(|status| status == Status::FailedSoldOut) <= state.sale.lowered
+        }),
         Property::always(SETTLED, |_, state: &State| {
             state.orders().all(|(_, _, order)| order.settled_as.is_none_or(|first| first == order.status))
         }),
@@ -55,8 +60,9 @@ pub fn of(scenario: &Scenario) -> Vec<Property<Purchases>> {
     all
 }
 
+/// Who was accepted before the quantity was lowered is live until the settling says no.
 fn is_not_oversold(state: &State) -> bool {
-    state.count(Status::is_live) <= state.sale.quantity && state.sale.sold <= state.sale.quantity
+    state.count(Status::is_live) <= state.sale.quantity + state.sale.over && state.sale.sold <= state.sale.quantity
 }
 
 fn do_counters_equal_rows(state: &State) -> bool {
@@ -164,6 +170,12 @@ fn seen(scenario: &Scenario) -> Vec<Property<Purchases>> {
                 order.status == Status::FailedDeadLettered && state.buyers[b].acknowledged & (1 << id) != 0
             })
         }),
+        Property::sometimes("seen: a process's gate refuses while a unit is free", |_, state: &State| {
+            let is_refused = |b: &Buyer| b.stage == Stage::Refused && b.orders.iter().all(Option::is_none);
+            let is_free = state.sale.is_open && state.sale.live < state.sale.quantity;
+            is_free
+                && state.buyers.iter().any(|b| is_refused(b) && matches!(b.late_command, Some(GateCommand::Take(_))))
+        }),
         Property::sometimes("seen: a retry meets the order of an earlier try", |_, state: &State| {
             state
                 .buyers
@@ -174,6 +186,35 @@ fn seen(scenario: &Scenario) -> Vec<Property<Purchases>> {
             state.sale.sold == state.sale.quantity && model.is_over(state)
         }),
     ];
+    // What one fault cannot bring about.
+    if scenario.faults >= 2 {
+        all.push(Property::sometimes(
+            "seen: the gate holds an order that failed, and it is placed again",
+            |_, state: &State| {
+                any_request(state, |b, r| {
+                    r.step == Step::PlaceOrders
+                        && state.buyers[b].order(r.order).is_some_and(|order| !order.status.is_live())
+                })
+            },
+        ));
+        all.push(Property::sometimes(
+            "seen: a retry is refused, then the call of the try before, answered 504, makes its order",
+            |_, state: &State| {
+                let is_new = |b: &Buyer| b.live_order().is_some_and(|(_, order)| order.status == Status::InProgress);
+                state.buyers.iter().any(|buyer| buyer.stage == Stage::Refused && is_new(buyer))
+            },
+        ));
+    }
+    if scenario.has_administrator {
+        all.push(Property::sometimes(
+            "seen: a lowered quantity makes an order that was answered 200 fail",
+            |_, state: &State| {
+                state.orders().any(|(b, id, order)| {
+                    order.status == Status::FailedSoldOut && state.buyers[b].acknowledged & (1 << id) != 0
+                })
+            },
+        ));
+    }
     if scenario.has_keys {
         all.push(Property::sometimes("seen: the answer kept under a key is given again", |_, state: &State| {
             any_request(state, |b, r| {

@@ -74,7 +74,7 @@ fn bounds(scenario: &Scenario) -> String {
         scenario.faults,
         scenario.rounds,
         if scenario.has_keys { ", Idempotency-Keys" } else { "" },
-        if scenario.has_administrator { ", the sale may end or grow" } else { "" },
+        if scenario.has_administrator { ", the sale may end, grow or shrink" } else { "" },
     )
 }
 

@@ -15,7 +15,7 @@ pub struct Scenario {
     pub rounds: u8,
     /// Purchases carry an Idempotency-Key, and a retry carries the same.
     pub has_keys: bool,
-    /// The administrator may end the sale, and raise the quantity by one; each counts as a fault.
+    /// The administrator may end the sale, and raise or lower the quantity by one; each counts as a fault.
     pub has_administrator: bool,
 }
 

@@ -122,7 +122,8 @@ pub struct PlaceCall {
     pub has_key: bool,
     /// The request it is of, while that is there.
     pub of: Option<u8>,
-    /// It read the window before it waited for the intake's lock: a sale that ends meanwhile does not stop it.
+    /// It read the window before it waited for the intake's lock: a sale that comes to its end meanwhile does not stop it.
+    /// One that the administrator ends may; that is not told apart here, where an end is overtaken or not.
     pub saw_open: bool,
     /// That request has been answered with a refusal meanwhile.
     pub is_refused: bool,
@@ -175,6 +176,23 @@ pub struct Sale {
     /// `sale_intakes.live`
     pub live: u8,
     pub is_open: bool,
+    /// Units that the administrator took off: as many orders may fail as sold_out.
+    pub lowered: u8,
+    /// Of the live orders, how many were too many when the quantity was last lowered and still are.
+    pub over: u8,
+}
+
+impl Sale {
+    pub fn lower_quantity(&mut self) {
+        self.quantity -= 1;
+        self.lowered += 1;
+        self.over = self.live.saturating_sub(self.quantity);
+    }
+
+    /// After an order has failed or the quantity has grown.
+    pub fn note_fewer_over(&mut self) {
+        self.over = self.over.min(self.live.saturating_sub(self.quantity));
+    }
 }
 
 /// Where the reconciler is in a round. Repairs of holders are in [`Buyer::seen`].
@@ -224,7 +242,7 @@ impl State {
         }
         Self {
             buyers,
-            sale: Sale { quantity: scenario.units, sold: 0, live: 0, is_open: true },
+            sale: Sale { quantity: scenario.units, sold: 0, live: 0, is_open: true, lowered: 0, over: 0 },
             queue: Vec::new(),
             capacity: Some(scenario.units),
             round: Round::Idle,

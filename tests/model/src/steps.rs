@@ -39,8 +39,10 @@ impl Purchases {
             Action::ApplyRepair => state.apply_repair(),
             Action::ReconcileAtRest => *state = self.reconciled_at_rest(state),
             Action::EndSale => state.sale.is_open = false,
+            Action::LowerQuantity => state.sale.lower_quantity(),
             Action::RaiseQuantity => {
                 state.sale.quantity += 1;
+                state.sale.note_fewer_over();
                 state.buyers.iter_mut().for_each(|buyer| buyer.asked_at_rest = false);
             }
             _ => self.apply_to_request(state, action),
@@ -51,7 +53,7 @@ impl Purchases {
         use Action::*;
         let (ClaimKey(b, r)
         | Take(b, r)
-        | TakeWithoutReply(b, r)
+        | TakeWithoutReply(b, r, _)
         | TakeTwice(b, r)
         | PlaceOrders(b, r)
         | PlaceOrdersThenDie(b, r)
@@ -76,9 +78,11 @@ impl Purchases {
                 }
                 self.admit(state, b, r, admission);
             }
-            TakeWithoutReply(..) => {
+            TakeWithoutReply(_, _, says) => {
                 Self::leave_take_behind(state, b, r);
-                self.admit(state, b, r, crate::state::Admission::Unknown);
+                self.admit(state, b, r, says);
+                // A try that a gate apart has decided is not the last one.
+                state.buyers[b].asked_at_rest = false;
             }
             PlaceOrders(..) => {
                 if let Some(answer) = self.place(state, b, r) {

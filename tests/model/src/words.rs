@@ -5,7 +5,7 @@ use stateright::Model;
 use crate::action::Action;
 use crate::buyer::{Buyer, Stage};
 use crate::model::Purchases;
-use crate::state::{OrderId, State};
+use crate::state::{Admission, OrderId, State};
 use crate::symmetry::{self, Permutation};
 
 /// The steps of a path from the beginning, one line each, with every buyer under one name from the first line to the last
@@ -68,11 +68,9 @@ fn sentence(state: &State, action: Action) -> String {
         Leave(b) => format!("{} goes away for good", name(b)),
         ClaimKey(b, r) => format!("{}: the key is claimed, or its answer given again", request(state, b, r)),
         Take(b, r) => format!("{}: the gate is asked for a token (take)", request(state, b, r)),
-        TakeWithoutReply(b, r) => {
-            format!(
-                "{}: take gets no reply, so the database decides; the command is still on its way",
-                request(state, b, r)
-            )
+        TakeWithoutReply(b, r, says) => {
+            let says = in_process(b, says);
+            format!("{}: take gets no reply, its command is still on its way; {says}", request(state, b, r))
         }
         TakeTwice(b, r) => format!("{}: take, and the same command will arrive once more", request(state, b, r)),
         PlaceOrders(b, r) => format!("{}: place_orders COMMITs and answers", request(state, b, r)),
@@ -107,7 +105,18 @@ fn sentence(state: &State, action: Action) -> String {
         ReconcileAtRest => "nothing moves any more; the reconciler makes a round".to_owned(),
         EndSale => "the administrator ends the sale".to_owned(),
         RaiseQuantity => "the administrator raises the quantity by one".to_owned(),
+        LowerQuantity => "the administrator lowers the quantity by one".to_owned(),
     }
+}
+
+fn in_process(b: u8, says: Admission) -> String {
+    let what = match says {
+        Admission::Admitted => "gives a token".to_owned(),
+        Admission::Held(id) => format!("holds {}{id}", name(b)),
+        Admission::SoldOut => "has none left".to_owned(),
+        Admission::Unknown => "knows nothing, so the database decides".to_owned(),
+    };
+    format!("the process's own gate {what}")
 }
 
 fn again(buyer: &Buyer) -> &'static str {
