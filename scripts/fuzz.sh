@@ -73,36 +73,39 @@ run_target() {
   fi
 }
 
-# note <name> <log> <status>: keeps the figures of a run.
+# note <name> <log> <status>: keeps the figures of a run. Tried are all inputs of libFuzzer, accepted those that a target
+# could make something of and sent; a run that ended with a crash does not say how many (null).
 note() {
-  local executions per_second edges
-  executions=$(sed -nE 's/^stat::number_of_executed_units: +([0-9]+)/\1/p' "$2" | tail -n 1)
+  local tried accepted per_second edges
+  tried=$(sed -nE 's/^stat::number_of_executed_units: +([0-9]+)/\1/p' "$2" | tail -n 1)
+  accepted=$(sed -nE 's/^stat::accepted_inputs: +([0-9]+)/\1/p' "$2" | tail -n 1)
   per_second=$(sed -nE 's/^stat::average_exec_per_sec: +([0-9]+)/\1/p' "$2" | tail -n 1)
   edges=$(grep -oE 'cov: [0-9]+' "$2" | tail -n 1 | tr -dc 0-9) || true
-  rows+=("$1 ${executions:-0} ${per_second:-0} ${edges:-0} $(($3 != 0))")
+  rows+=("$1 ${tried:-0} ${accepted:-null} ${per_second:-0} ${edges:-0} $(($3 != 0))")
 }
 
 report() {
-  local row name executions per_second edges crashed total=0 separator=''
+  local row name tried accepted per_second edges crashed total=0 sent=0 separator=''
   mkdir -p bench/results
-  printf '\n%-16s %12s %14s %10s %8s\n' target executions executions/s edges crashes
+  printf '\n%-16s %12s %12s %10s %10s %8s\n' target tried accepted tried/s edges crashes
   for row in "${rows[@]}"; do
     # shellcheck disable=SC2086
-    printf '%-16s %12d %14d %10d %8d\n' $row
-    read -r _ executions _ <<<"$row"
-    total=$((total + executions))
+    printf '%-16s %12d %12s %10d %10d %8d\n' $row
+    read -r _ tried accepted _ <<<"$row"
+    total=$((total + tried))
+    [[ $accepted == null ]] || sent=$((sent + accepted))
   done
   {
-    printf '{\n  "executions": %d,\n  "crashes": %d,\n  "targets": [' "$total" "$crashes"
+    printf '{\n  "tried": %d,\n  "accepted": %d,\n  "crashes": %d,\n  "targets": [' "$total" "$sent" "$crashes"
     for row in "${rows[@]}"; do
-      read -r name executions per_second edges crashed <<<"$row"
-      printf '%s\n    {"name": "%s", "executions": %d, "executions_per_s": %d, "edges": %d, "crashes": %d}' \
-        "$separator" "$name" "$executions" "$per_second" "$edges" "$crashed"
+      read -r name tried accepted per_second edges crashed <<<"$row"
+      printf '%s\n    {"name": "%s", "tried": %d, "accepted": %s, "tried_per_s": %d, "edges": %d, "crashes": %d}' \
+        "$separator" "$name" "$tried" "$accepted" "$per_second" "$edges" "$crashed"
       separator=,
     done
     printf '\n  ]\n}\n'
   } >bench/results/fuzz.json
-  say "$total executions, $crashes crashes; written to bench/results/fuzz.json"
+  say "$total inputs tried, $sent accepted, $crashes crashes; written to bench/results/fuzz.json"
 }
 
 main "$@"

@@ -1,8 +1,8 @@
 //! What was explored and found, for people and as JSON.
 
-use std::fmt::Write;
+use serde_json::{Value, json};
 
-use crate::explore::{Catch, Exploration, Kind};
+use crate::explore::{Catch, Exploration, Kind, Verdict};
 use crate::model::Purchases;
 use crate::scenario::Scenario;
 use crate::words;
@@ -87,69 +87,49 @@ const fn word(kind: Kind, is_ok: bool) -> &'static str {
 }
 
 /// One JSON object: the sum over the scenarios, each scenario, and the planted bugs.
-pub fn to_json(explorations: &[Exploration], catches: &[Catch]) -> String {
-    let scenarios: Vec<String> = explorations.iter().map(scenario_json).collect();
-    let bugs: Vec<String> = catches.iter().map(bug_json).collect();
-    format!(
-        r#"{{"unique_states":{},"generated_states":{},"max_depth":{},"seconds":{:.1},"properties":{},"properties_ok":{},"scenarios":[{}],"bugs":[{}]}}"#,
-        total(explorations, |e| e.unique_states),
-        total(explorations, |e| e.generated_states),
-        explorations.iter().map(|e| e.max_depth).max().unwrap_or_default(),
-        seconds(explorations),
-        total(explorations, |e| e.verdicts.len()),
-        total(explorations, |e| e.verdicts.iter().filter(|v| v.is_ok).count()),
-        scenarios.join(","),
-        bugs.join(",")
-    )
+pub fn to_json(explorations: &[Exploration], catches: &[Catch]) -> Value {
+    json!({
+        "unique_states": total(explorations, |e| e.unique_states),
+        "generated_states": total(explorations, |e| e.generated_states),
+        "max_depth": explorations.iter().map(|e| e.max_depth).max().unwrap_or_default(),
+        "seconds": tenths(seconds(explorations)),
+        "properties": total(explorations, |e| e.verdicts.len()),
+        "properties_ok": total(explorations, |e| e.verdicts.iter().filter(|v| v.is_ok).count()),
+        "scenarios": explorations.iter().map(scenario_json).collect::<Value>(),
+        "bugs": catches.iter().map(bug_json).collect::<Value>(),
+    })
 }
 
-fn scenario_json(exploration: &Exploration) -> String {
+fn scenario_json(exploration: &Exploration) -> Value {
     let scenario = &exploration.model.scenario;
-    let properties: Vec<String> = exploration
-        .verdicts
-        .iter()
-        .map(|v| format!(r#"{{"name":{},"verdict":{}}}"#, quoted(v.name), quoted(word(v.kind, v.is_ok))))
-        .collect();
-    format!(
-        r#"{{"name":{},"buyers":{},"units":{},"workers":{},"faults":{},"rounds":{},"unique_states":{},"generated_states":{},"max_depth":{},"seconds":{:.1},"properties":[{}]}}"#,
-        quoted(scenario.name),
-        scenario.buyers,
-        scenario.units,
-        scenario.workers,
-        scenario.faults,
-        scenario.rounds,
-        exploration.unique_states,
-        exploration.generated_states,
-        exploration.max_depth,
-        exploration.took.as_secs_f64(),
-        properties.join(",")
-    )
+    let verdict = |v: &Verdict| json!({"name": v.name, "verdict": word(v.kind, v.is_ok)});
+    json!({
+        "name": scenario.name,
+        "buyers": scenario.buyers,
+        "units": scenario.units,
+        "workers": scenario.workers,
+        "faults": scenario.faults,
+        "rounds": scenario.rounds,
+        "unique_states": exploration.unique_states,
+        "generated_states": exploration.generated_states,
+        "max_depth": exploration.max_depth,
+        "seconds": tenths(exploration.took.as_secs_f64()),
+        "properties": exploration.verdicts.iter().map(verdict).collect::<Value>(),
+    })
 }
 
-fn bug_json(caught: &Catch) -> String {
+fn bug_json(caught: &Catch) -> Value {
     let found = caught.caught.as_ref();
-    format!(
-        r#"{{"bug":{},"property":{},"steps":{},"as_expected":{}}}"#,
-        quoted(caught.plant.what),
-        found.map_or("null".to_owned(), |(name, _)| quoted(name)),
-        found.map_or("null".to_owned(), |(_, path)| path.len().to_string()),
-        caught.is_as_expected()
-    )
+    json!({
+        "bug": caught.plant.what,
+        "property": found.map(|(name, _)| *name),
+        "steps": found.map(|(_, path)| path.len()),
+        "as_expected": caught.is_as_expected(),
+    })
 }
 
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            c if c.is_control() => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
+fn tenths(seconds: f64) -> f64 {
+    (seconds * 10.0).round() / 10.0
 }
 
 fn total(explorations: &[Exploration], of: impl Fn(&Exploration) -> usize) -> usize {
