@@ -104,7 +104,7 @@ impl Purchases {
         let placed = match current {
             CurrentSale::Open(sale) => self.place_order_in(sale, user_id, product_id, idempotency_key, wait).await,
             CurrentSale::Upcoming(_) => Err(PlaceOrderError::Refused(Refusal::SaleNotStarted)),
-            CurrentSale::Ended(sale) if self.may_have_bought(sale, user_id) => {
+            CurrentSale::Ended(sale) if self.may_have_bought(product_id, sale, user_id) => {
                 // Placing it again answers with the order there is, or that the sale has ended.
                 let request =
                     PurchaseRequest { order_id: Uuid::now_v7(), user_id, reserved_token: "none", idempotency_key };
@@ -120,8 +120,8 @@ impl Purchases {
     }
 
     /// Whether somebody who asks after the end may have an order in this sale and not know it, or not its outcome.
-    fn may_have_bought(&self, sale: SaleId, user_id: UserId) -> bool {
-        self.board.has_just_ended(sale) && !self.board.is_sold_out_for(sale, user_id)
+    fn may_have_bought(&self, product_id: ProductId, sale: SaleId, user_id: UserId) -> bool {
+        self.board.has_just_ended(product_id, sale) && !self.board.is_sold_out_for(sale, user_id)
     }
 
     /// Counts an attempt that was refused before it got here, because its user asks too often.

@@ -219,11 +219,11 @@ impl SaleBoard {
         }
     }
 
-    /// Whether a sale ended so lately that somebody may ask about a purchase they made in time.
-    pub fn has_just_ended(&self, sale: SaleId) -> bool {
+    /// Whether a sale of a product ended so lately that somebody may ask about a purchase they made in time.
+    pub fn has_just_ended(&self, product_id: ProductId, sale: SaleId) -> bool {
         let now = self.database_now();
         let board = self.board.load();
-        board.sales.iter().any(|s| s.flash_sale_id == sale && now - s.end_date < JUST_ENDED)
+        board.sales_of(product_id).any(|s| s.flash_sale_id == sale && now - s.end_date < JUST_ENDED)
     }
 
     /// Whether a request of this user can be answered "sold out" from memory.
