@@ -105,3 +105,33 @@ begin
     return query select unnest(v_payloads);
 end
 $$;
+
+-- Calls in sessions of their own, for tests of two at once.
+create function fixture.in_session(session text, call text) returns setof text language sql as $$
+    select t.line from public.dblink(session, call) as t (line text)
+$$;
+-- The answer to a call sent with dblink_send_query; the second get_result ends it.
+create function fixture.answer(session text) returns setof text language plpgsql as $$
+begin
+    return query select t.line from public.dblink_get_result(session) as t (line text);
+    perform from public.dblink_get_result(session) as t (line text);
+end
+$$;
+create function fixture.error(session text) returns text language plpgsql as $$
+declare
+    v_error text := 'none';
+begin
+    begin
+        perform from public.dblink_get_result(session) as t (line text);
+    exception when others then
+        v_error := sqlerrm;
+    end;
+    perform from public.dblink_get_result(session) as t (line text);
+    return v_error;
+end
+$$;
+create function fixture.set_quantity(n integer, units integer) returns boolean language sql as $$
+    select flashsale.update_sale(fixture.sale_id(n), null, null, null, units, null, null)
+$$;
+create function fixture.live(n integer) returns integer language sql
+return (select i.live from flashsale.sale_intakes i where i.flash_sale_id = fixture.sale_id(n));
