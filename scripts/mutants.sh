@@ -28,16 +28,19 @@ main() {
     shift
     rm -rf "$work/mutants.out"
   fi
-  local files=() file
-  [[ " $* " == *' --file '* ]] || for file in "${core[@]}"; do files+=(--file "$file"); done
+  local every=() with_unit_tests=()
+  if [[ " $* " != *' --file '* ]]; then
+    every=("${core[@]/#/--file=}")
+    mapfile -t with_unit_tests < <(grep -l '^#\[cfg(test)\]' "${core[@]}" | sed 's/^/--file=/')
+  fi
   copy_tree "$work/tree"
   export CARGO_TARGET_DIR=$work/target
   say 'Without a mutant every test is green'
   try_without_mutant --lib -E "$unit"
   try_without_mutant --test it -E "$integration"
-  mutate --timeout 60 "$@" "${files[@]}" -- --lib -E "$unit"
+  mutate --timeout 60 "$@" "${with_unit_tests[@]}" -- --lib -E "$unit"
   # All of it takes a quarter of that on two idle cores.
-  mutate --timeout 600 "$@" "${files[@]}" -- --test it -E "$integration"
+  mutate --timeout 600 "$@" "${every[@]}" -- --test it -E "$integration"
   report
 }
 
