@@ -10,15 +10,34 @@ const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Opens a sale of a new product that is on for a day. The API learns of it by the notification the function sends.
 pub async fn open_sale(client: &Client, quantity: i32) -> anyhow::Result<Sale> {
+    schedule_sale(client, quantity, -60.0).await
+}
+
+/// A sale of a new product that begins so many seconds from now and lasts for a day.
+pub async fn schedule_sale(client: &Client, quantity: i32, starts_in_s: f64) -> anyhow::Result<Sale> {
     let sale = Sale { flash_sale_id: Uuid::now_v7(), product_id: Uuid::now_v7(), quantity };
     client
         .execute(
             "select flashsale.create_sale($1, $2, 'bench', 'one round of the bench', 100, $3,
-                 clock_timestamp() - interval '1 minute', clock_timestamp() + interval '1 day')",
-            &[&sale.flash_sale_id, &sale.product_id, &quantity],
+                 clock_timestamp() + make_interval(secs => $4), clock_timestamp() + interval '1 day')",
+            &[&sale.flash_sale_id, &sale.product_id, &quantity, &starts_in_s],
         )
         .await?;
     Ok(sale)
+}
+
+/// When a sale begins, by our clock: never before it begins by the database's.
+pub async fn begins_at(client: &Client, sale: Sale) -> anyhow::Result<Instant> {
+    let row = client
+        .query_one(
+            "select extract(epoch from s.start_date - clock_timestamp())::float8
+             from flashsale.flash_sales s where s.flash_sale_id = $1",
+            &[&sale.flash_sale_id],
+        )
+        .await?;
+    let seconds: f64 = row.get(0);
+    anyhow::ensure!(seconds > 0.0, "the sale began {:.1} s ago, before its crowd was there", -seconds);
+    Ok(Instant::now() + Duration::from_secs_f64(seconds))
 }
 
 /// Leaves the admission of orders to whoever sells: a plain handler keeps no count of live orders.

@@ -47,7 +47,7 @@ pub struct Recorded {
 /// What the plain server answers on the two routes.
 #[derive(Serialize, Deserialize)]
 pub struct Recording {
-    pub refusal: Recorded,
+    pub purchase: Recorded,
     pub sales: Recorded,
 }
 
@@ -93,7 +93,7 @@ impl Constant {
 
 struct Answers {
     sessions: Sessions,
-    refusal: Constant,
+    purchase: Constant,
     sales: Constant,
 }
 
@@ -117,22 +117,22 @@ pub async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let recording: Recording = serde_json::from_slice(&recording).context("the recorded answers are not JSON")?;
     let answers = Answers {
         sessions: tokens::sessions(&arguments.jwt_secret)?,
-        refusal: Constant::of(recording.refusal)?,
+        purchase: Constant::of(recording.purchase)?,
         sales: Constant::of(recording.sales)?,
     };
     let router =
-        Router::new().route("/orders", post(refuse)).route("/sales", get(look)).with_state(Shared(Arc::new(answers)));
+        Router::new().route("/orders", post(buy)).route("/sales", get(look)).with_state(Shared(Arc::new(answers)));
     listen::serve(arguments.address, router).await
 }
 
-async fn refuse(
+async fn buy(
     State(Shared(answers)): State<Shared>,
     Bearer(user): Bearer,
     Json(purchase): Json<Purchase>,
 ) -> Response<Body> {
     // Both were parsed for the cost of it.
     std::hint::black_box((user, purchase.product_id));
-    answers.refusal.response()
+    answers.purchase.response()
 }
 
 async fn look(State(Shared(answers)): State<Shared>) -> Response<Body> {

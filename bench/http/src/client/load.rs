@@ -53,6 +53,18 @@ struct Run<'a> {
 impl Load<'_> {
     /// Opens the connections, starts the clock, sends until a bound is met, waits for the last answers.
     pub fn run(&self) -> anyhow::Result<Tally> {
+        self.connected()?.run_from(Instant::now())
+    }
+
+    /// As `run`, for an open loop whose first request is due at a moment yet to come.
+    pub fn run_at(&self, starts_at: Instant) -> anyhow::Result<Tally> {
+        let run = self.connected()?;
+        let late = Instant::now().saturating_duration_since(starts_at);
+        anyhow::ensure!(late.is_zero(), "the connections were open {late:?} after the load should have started");
+        run.run_from(starts_at)
+    }
+
+    fn connected(&self) -> anyhow::Result<Run<'_>> {
         anyhow::ensure!(self.requests.len() > 0 && self.connections > 0, "a load needs requests and connections");
         let connections = (0..self.connections).map(|_| Connection::closed()).collect();
         let idle = (0..self.connections).rev().collect();
@@ -63,14 +75,18 @@ impl Load<'_> {
                 .open(self.address, run.poll.registry(), Token(index))
                 .with_context(|| format!("cannot connect to {}", self.address))?;
         }
-        run.tally.started_at = Instant::now();
-        run.drive()?;
-        run.tally.elapsed = run.tally.started_at.elapsed();
-        Ok(run.tally)
+        Ok(run)
     }
 }
 
 impl Run<'_> {
+    fn run_from(mut self, starts_at: Instant) -> anyhow::Result<Tally> {
+        self.tally.started_at = starts_at;
+        self.drive()?;
+        self.tally.elapsed = self.tally.started_at.elapsed();
+        Ok(self.tally)
+    }
+
     fn drive(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(self.connections.len());
         let mut swept_at = Instant::now();

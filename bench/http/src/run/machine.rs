@@ -6,7 +6,6 @@ use std::process::Command;
 use serde::Serialize;
 
 use super::testbed::Testbed;
-use crate::database;
 
 #[derive(Debug, Serialize)]
 pub struct Machine {
@@ -27,7 +26,7 @@ pub struct Hardware {
 pub struct Versions {
     pub engine: Option<String>,
     pub postgres: Option<String>,
-    /// Settings of the server that decide how durable and how fast a commit is.
+    /// Settings of the server that are not PostgreSQL's defaults, and some that decide what a commit costs.
     pub postgres_settings: Vec<(String, String)>,
     pub pgbench: Option<String>,
     pub redis: Option<String>,
@@ -47,7 +46,7 @@ pub async fn describe(testbed: &Testbed) -> Machine {
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|text| text.trim().to_owned()),
         },
         versions: Versions {
-            engine: first_line(Command::new(&testbed.engine).arg("--version")),
+            engine: first_line(Command::new(&testbed.engine.binary).arg("--version")),
             postgres: postgres_version(testbed).await,
             postgres_settings: postgres_settings(testbed).await.unwrap_or_default(),
             pgbench: first_line(Command::new(&testbed.pgbench).arg("--version")),
@@ -58,17 +57,18 @@ pub async fn describe(testbed: &Testbed) -> Machine {
 }
 
 async fn postgres_version(testbed: &Testbed) -> Option<String> {
-    let client = database::connect(testbed.database_url()).await.ok()?;
-    client.query_one("select version()", &[]).await.ok()?.try_get(0).ok()
+    testbed.client.query_one("select version()", &[]).await.ok()?.try_get(0).ok()
 }
 
+/// Folders and files are left out: they say where the run was, not how the server works.
 async fn postgres_settings(testbed: &Testbed) -> anyhow::Result<Vec<(String, String)>> {
-    let client = database::connect(testbed.database_url()).await?;
-    let rows = client
+    let rows = testbed
+        .client
         .query(
             "select name, current_setting(name) from pg_catalog.pg_settings
-             where name in ('fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'wal_sync_method',
-                 'max_wal_size', 'commit_delay', 'autovacuum', 'jit') order by name",
+             where source not in ('default', 'override', 'client', 'session') and category not like 'File Locations%'
+                 or name in ('wal_sync_method', 'commit_delay', 'autovacuum', 'wal_level')
+             order by name",
             &[],
         )
         .await?;

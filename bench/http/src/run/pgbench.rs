@@ -23,7 +23,7 @@ pub enum Script {
     Place,
     /// Place a batch, commit, settle a batch, commit: with two clients or more both go on at once, and no call finds
     /// the queue empty. Now and then two settle at the same moment and one of them takes less than a batch, as it does
-    /// not see what was placed since it began: [`settle_all`] takes what is left over.
+    /// not see what was placed since it began: [`settle`] takes what is left over.
     PlaceAndSettle,
 }
 
@@ -81,12 +81,19 @@ pub async fn drive(testbed: &Testbed, database_url: &str, script: Script, batche
     Ok(tps * f64::from(*batch))
 }
 
-/// Settles in batches until the queue is empty. Answers the time until the last order was settled.
-pub async fn settle_all(client: &Client, batch_max: i32) -> anyhow::Result<Duration> {
+/// Settles in batches until so many orders were taken off the queue, or none is left. Answers the time until the last
+/// one was settled.
+pub async fn settle(client: &Client, batch_max: u32, orders_max: u32) -> anyhow::Result<Duration> {
     let settle = client.prepare("select messages from flashsale.settle_orders($1)").await?;
+    let batch_max = i32::try_from(batch_max)?;
     let started_at = Instant::now();
-    let mut elapsed = Duration::ZERO;
-    while client.query_one(&settle, &[&batch_max]).await?.get::<_, i32>(0) > 0 {
+    let (mut taken, mut elapsed) = (0, Duration::ZERO);
+    while taken < i64::from(orders_max) {
+        let messages: i32 = client.query_one(&settle, &[&batch_max]).await?.get(0);
+        if messages == 0 {
+            break;
+        }
+        taken += i64::from(messages);
         elapsed = started_at.elapsed();
     }
     Ok(elapsed)

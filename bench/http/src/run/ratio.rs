@@ -28,13 +28,14 @@ impl Side {
 }
 
 /// What is compared, and the bound it should keep.
-pub struct Comparison {
+#[derive(Clone, Copy, Debug)]
+pub struct Goal {
     pub name: &'static str,
     pub direction: Direction,
     pub bound: f64,
 }
 
-impl Comparison {
+impl Goal {
     pub const fn at_least(name: &'static str, bound: f64) -> Self {
         Self { name, direction: Direction::AtLeast, bound }
     }
@@ -94,7 +95,7 @@ mod tests {
     fn a_ratio_is_the_median_of_the_rounds_ratios() {
         let above = Side::of("a", "per second", vec![1.0, 4.0, 9.0]);
         let below = Side::of("b", "per second", vec![1.0, 2.0, 3.0]);
-        let ratio = Comparison::at_least("a ÷ b", 2.0).of(above, below);
+        let ratio = Goal::at_least("a ÷ b", 2.0).of(above, below);
         assert_eq!((ratio.value, ratio.holds, ratio.rounds), (2.0, true, vec![1.0, 2.0, 3.0]));
     }
 }

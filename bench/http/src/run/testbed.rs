@@ -4,37 +4,35 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use flashsale::embedded::EmbeddedPostgres;
 use tokio::task::spawn_blocking;
-use uuid::Uuid;
+use tokio_postgres::Client;
 
+use super::engine::{Backends, Engine, START_PATIENCE};
 use super::process::{self, Process};
-use super::{Settings, pgbench};
-use crate::{client, database};
-
-const START_PATIENCE: Duration = Duration::from_secs(30);
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
+use super::settings::Settings;
+use super::{cpu, pgbench};
+use crate::{buyers, database, tokens};
 
 pub struct Testbed {
-    pub engine: PathBuf,
+    pub engine: Engine,
     pub pgbench: PathBuf,
     pub psql: PathBuf,
     pub api: Process,
     pub api_address: SocketAddr,
-    pub worker: Process,
-    pub redis: Option<(Process, String)>,
+    /// For preparing, watching and verifying in the main database.
+    pub client: Client,
+    worker: Process,
+    redis: Option<(Process, String)>,
     postgres: EmbeddedPostgres,
-    database_url: String,
-    secret: String,
     dir: PathBuf,
 }
 
 impl Testbed {
-    pub async fn start(settings: &Settings, engine: Option<PathBuf>, dir: &Path) -> anyhow::Result<Self> {
-        let engine = engine.map_or_else(engine_beside_this_binary, Ok)?;
+    pub async fn start(settings: &Settings, binary: Option<PathBuf>, dir: &Path) -> anyhow::Result<Self> {
+        let engine = Engine::new(binary, settings.pool_size, dir)?;
         let (pgbench, psql) = pgbench::find_programs()?;
         if dir.exists() {
             fs::remove_dir_all(dir).with_context(|| format!("cannot empty {}", dir.display()))?;
@@ -43,72 +41,55 @@ impl Testbed {
         eprintln!("starting PostgreSQL, Redis, one API and one worker");
         let postgres_dir = dir.join("postgres");
         let postgres = spawn_blocking(move || EmbeddedPostgres::start(&postgres_dir)).await??;
-        let database_url = postgres.url().to_owned();
         let redis = if settings.redis { start_redis(dir).await? } else { None };
         if redis.is_none() {
-            eprintln!(
-                "  without Redis: {}",
-                if settings.redis { "redis-server is not installed" } else { "--no-redis" }
-            );
+            let why = if settings.redis { "redis-server is not installed" } else { "--no-redis" };
+            eprintln!("  without Redis: {why}");
         }
-        migrate(&engine, &database_url)?;
-
-        // Not a secret of anything: the run's servers listen on the loopback interface and die with it.
-        let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let role = |role: &str, address: SocketAddr| {
-            let mut command = Command::new(&engine);
-            command.arg(role).env("DATABASE_URL", &database_url).env("BIND_ADDR", address.to_string());
-            command.env("JWT_SECRET", &secret).env("RATE_LIMITS", "off");
-            command.env("DATABASE_POOL_SIZE", settings.pool_size.to_string());
-            command.env("REDIS_URL", redis.as_ref().map_or("", |(_, url)| url.as_str()));
-            command
-        };
-        let api_address = process::free_address()?;
-        let mut api = Process::start("api", role("api", api_address), dir)?;
-        let worker = Process::start("worker", role("worker", process::free_address()?), dir)?;
-        wait_until_ready(&mut api, api_address).await?;
-        Ok(Self {
-            engine,
-            pgbench,
-            psql,
-            api,
-            api_address,
-            worker,
-            redis,
-            postgres,
-            database_url,
-            secret,
-            dir: dir.to_owned(),
-        })
+        engine.migrate(postgres.url())?;
+        let redis_url = redis.as_ref().map(|(_, url)| url.as_str());
+        let backends = Backends { database_url: postgres.url(), redis_url };
+        let (api, api_address) = engine.start_api("api", backends).await?;
+        let worker = engine.start_worker("worker", backends)?;
+        let client = database::connect(postgres.url()).await?;
+        let dir = dir.to_owned();
+        Ok(Self { engine, pgbench, psql, api, api_address, client, worker, redis, postgres, dir })
     }
 
     pub fn database_url(&self) -> &str {
-        &self.database_url
+        self.postgres.url()
     }
 
     pub fn redis_url(&self) -> Option<&str> {
         self.redis.as_ref().map(|(_, url)| url.as_str())
     }
 
-    pub fn secret(&self) -> &str {
-        &self.secret
+    /// Where the API and the worker of the run work.
+    pub fn backends(&self) -> Backends<'_> {
+        Backends { database_url: self.database_url(), redis_url: self.redis_url() }
     }
 
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    pub fn postgres_pid(&self) -> Option<u32> {
-        self.postgres.pid()
+    /// Tokens of `count` users who can buy in every sale of the main database.
+    pub async fn tokens(&self, count: u32) -> anyhow::Result<Vec<String>> {
+        let users = buyers::ensure(&self.client, count).await?;
+        tokens::mint(&self.engine.secret, &users)
     }
 
     /// Makes another database of this server with the engine's schema, where no API and no worker is at work.
     pub async fn create_database(&self, name: &str) -> anyhow::Result<String> {
-        let main = database::connect(&self.database_url).await?;
-        main.batch_execute(&format!("create database {name}")).await?;
-        let url = database::sibling_url(&self.database_url, name)?;
-        migrate(&self.engine, &url)?;
+        self.client.batch_execute(&format!("create database {name}")).await?;
+        let url = database::sibling_url(self.database_url(), name)?;
+        self.engine.migrate(&url)?;
         Ok(url)
+    }
+
+    /// Removes a database; the server waits a few seconds for the last connection to it to close.
+    pub async fn drop_database(&self, name: &str) -> anyhow::Result<()> {
+        Ok(self.client.batch_execute(&format!("drop database {name}")).await?)
     }
 
     /// Starts one of this binary's plain servers and waits until it listens.
@@ -116,10 +97,26 @@ impl Testbed {
         let address = process::free_address()?;
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(name).arg("--address").arg(address.to_string()).args(arguments);
-        command.env("DATABASE_URL", &self.database_url).env("JWT_SECRET", &self.secret);
+        command.env("DATABASE_URL", self.database_url()).env("JWT_SECRET", &self.engine.secret);
         let mut plain = Process::start(name, command, &self.dir)?;
         plain.wait_until_listening(address, START_PATIENCE).await?;
         Ok((plain, address))
+    }
+
+    /// Processor seconds so far of everything that takes part in a purchase.
+    pub fn cpu_seconds(&self) -> Vec<(&'static str, f64)> {
+        let mut processes = vec![
+            ("load generator", cpu::seconds(std::process::id())),
+            ("api", cpu::seconds(self.api.pid())),
+            ("worker", cpu::seconds(self.worker.pid())),
+        ];
+        processes.extend(self.redis.as_ref().map(|(redis, _)| ("redis", cpu::seconds(redis.pid()))));
+        processes.extend(self.postgres_cpu_seconds());
+        processes
+    }
+
+    pub fn postgres_cpu_seconds(&self) -> Option<(&'static str, f64)> {
+        self.postgres.pid().map(|pid| ("postgres", cpu::seconds_with_children(pid)))
     }
 
     /// An error when the API or the worker has ended by itself.
@@ -130,6 +127,8 @@ impl Testbed {
 
     /// Stops everything. Answers the folder of the logs if they are to be kept; otherwise the folder is removed.
     pub async fn stop(self, keep_logs: bool) -> Option<PathBuf> {
+        // Before its server goes away under it.
+        drop(self.client);
         self.api.stop().await;
         self.worker.stop().await;
         if let Some((redis, _)) = self.redis {
@@ -144,12 +143,6 @@ impl Testbed {
     }
 }
 
-fn engine_beside_this_binary() -> anyhow::Result<PathBuf> {
-    let engine = std::env::current_exe()?.with_file_name("flashsale");
-    anyhow::ensure!(engine.is_file(), "{} is missing: build it with `cargo build`", engine.display());
-    Ok(engine)
-}
-
 async fn start_redis(dir: &Path) -> anyhow::Result<Option<(Process, String)>> {
     let Some(program) = process::find_program("redis-server", &[]) else { return Ok(None) };
     let address = process::free_address()?;
@@ -159,25 +152,4 @@ async fn start_redis(dir: &Path) -> anyhow::Result<Option<(Process, String)>> {
     let mut redis = Process::start("redis", command, dir)?;
     redis.wait_until_listening(address, START_PATIENCE).await?;
     Ok(Some((redis, format!("redis://{address}"))))
-}
-
-fn migrate(engine: &Path, database_url: &str) -> anyhow::Result<()> {
-    let output = Command::new(engine).arg("migrate").env("DATABASE_URL", database_url).output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "`flashsale migrate` failed: {said}");
-    Ok(())
-}
-
-async fn wait_until_ready(api: &mut Process, address: SocketAddr) -> anyhow::Result<()> {
-    api.wait_until_listening(address, START_PATIENCE).await?;
-    let deadline = Instant::now() + START_PATIENCE;
-    let request = client::get(&address.to_string(), "/readyz");
-    loop {
-        match client::exchange(address, &request, 200) {
-            Ok(_) => return Ok(()),
-            Err(error) if Instant::now() > deadline => return Err(error.context("the API does not get ready")),
-            Err(_) => api.ensure_running()?,
-        }
-        tokio::time::sleep(POLL_INTERVAL).await;
-    }
 }
