@@ -1,7 +1,7 @@
 # Every target in one line: `make help`. What takes more than a line is a script in scripts/.
 .POSIX:
 .DEFAULT_GOAL = help
-.PHONY: help run test bench faults model planted mutants fuzz build page release fmt lint screenshots postgres psql clean-data
+.PHONY: help run test bench sweep faults model planted mutants fuzz build page release fmt lint screenshots postgres psql clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -12,9 +12,15 @@ run: ## Install what is missing, build, and run everything with its own PostgreS
 test: ## Install what the tests need and run every layer; the last line reads "N passed, N failed"
 	@exec scripts/test.sh
 
-bench: page ## Measure throughput and latency, check the books; writes bench/results/latest.json
+bench: page ## Measure throughput and latency, check the books; writes bench/results/latest.json and report.html
 	cargo build --locked -p flashsale --bin flashsale
 	cargo run --locked -p flashsale-bench -- run
+	cargo run --locked -p flashsale-bench -- report
+
+sweep: page ## Drive the SQL alone over batch sizes, workers, depths and table sizes, half an hour; writes sweeps.json
+	cargo build --locked -p flashsale --bin flashsale
+	cargo run --locked -p flashsale-bench -- sweep
+	cargo run --locked -p flashsale-bench -- report
 
 faults: page ## Break everything in turn (SEED=, FAULT=, RUNS=), check the books; writes bench/results/faults.json
 	cargo test --locked --test faults -- run

@@ -7,8 +7,10 @@ mod books;
 mod buyers;
 mod client;
 mod database;
+mod report;
 mod run;
 mod stress;
+mod sweep;
 mod tokens;
 
 use std::process::ExitCode;
@@ -37,10 +39,14 @@ enum Command {
     Run(run::Arguments),
     /// Load one server: buy, be refused, look, or all at once
     Http(stress::Arguments),
+    Sweep(sweep::Arguments),
+    Report(report::Arguments),
     #[command(hide = true)]
     ServeNaive(baseline::naive::Arguments),
     #[command(hide = true)]
     ServeConstant(baseline::constant::Arguments),
+    #[command(hide = true)]
+    ServePostgres(sweep::serve::Arguments),
 }
 
 #[tokio::main]
@@ -50,8 +56,11 @@ async fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Http(arguments) => stress::run(arguments).await,
+        Command::Sweep(arguments) => sweep::run(arguments).await,
+        Command::Report(arguments) => report::run(&arguments),
         Command::ServeNaive(arguments) => baseline::naive::serve(arguments).await.map(|()| ExitCode::SUCCESS),
         Command::ServeConstant(arguments) => baseline::constant::serve(arguments).await.map(|()| ExitCode::SUCCESS),
+        Command::ServePostgres(arguments) => sweep::serve::serve(arguments).await.map(|()| ExitCode::SUCCESS),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("flashsale-bench: {error:#}");

@@ -10,7 +10,7 @@ use super::testbed::Testbed;
 use crate::books::Sale;
 use crate::database;
 
-const FILL_TABLE: &str = include_str!("fill_table.sql");
+const FILL_TABLE: &str = include_str!("../../../pgbench/fill_table.sql");
 
 pub struct Alone {
     pub name: &'static str,

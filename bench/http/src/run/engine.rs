@@ -55,16 +55,16 @@ impl Engine {
         command.env("REDIS_URL", backends.redis_url.unwrap_or_default());
         command
     }
-
-    pub fn migrate(&self, database_url: &str) -> anyhow::Result<()> {
-        let output = Command::new(&self.binary).arg("migrate").env("DATABASE_URL", database_url).output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        anyhow::ensure!(output.status.success(), "`flashsale migrate` failed: {said}");
-        Ok(())
-    }
 }
 
-fn beside_this_binary() -> anyhow::Result<PathBuf> {
+pub fn migrate(binary: &Path, database_url: &str) -> anyhow::Result<()> {
+    let output = Command::new(binary).arg("migrate").env("DATABASE_URL", database_url).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "`flashsale migrate` failed: {said}");
+    Ok(())
+}
+
+pub fn beside_this_binary() -> anyhow::Result<PathBuf> {
     let engine = std::env::current_exe()?.with_file_name("flashsale");
     anyhow::ensure!(engine.is_file(), "{} is missing: build it with `cargo build`", engine.display());
     Ok(engine)

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde::Serialize;
 
 use super::testbed::Testbed;
+use crate::database;
 
 #[derive(Debug, Serialize)]
 pub struct Machine {
@@ -34,21 +35,13 @@ pub struct Versions {
 }
 
 pub async fn describe(testbed: &Testbed) -> Machine {
-    let memory_kib = field_of("/proc/meminfo", "MemTotal").and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
-    let commit =
-        first_line(Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]));
     Machine {
-        commit,
-        hardware: Hardware {
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
-            cpu: field_of("/proc/cpuinfo", "model name"),
-            memory_mib: memory_kib.map(|kib| kib / 1024),
-            kernel: fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|text| text.trim().to_owned()),
-        },
+        commit: commit(),
+        hardware: hardware(),
         versions: Versions {
             engine: first_line(Command::new(&testbed.engine.binary).arg("--version")),
-            postgres: postgres_version(testbed).await,
-            postgres_settings: postgres_settings(testbed).await.unwrap_or_default(),
+            postgres: postgres_version(testbed.database_url()).await,
+            postgres_settings: postgres_settings(testbed.database_url()).await.unwrap_or_default(),
             pgbench: first_line(Command::new(&testbed.pgbench).arg("--version")),
             redis: testbed.redis_url().and_then(|_| first_line(Command::new("redis-server").arg("--version"))),
             rustc: first_line(Command::new("rustc").arg("--version")),
@@ -56,14 +49,29 @@ pub async fn describe(testbed: &Testbed) -> Machine {
     }
 }
 
-async fn postgres_version(testbed: &Testbed) -> Option<String> {
-    testbed.client.query_one("select version()", &[]).await.ok()?.try_get(0).ok()
+pub fn commit() -> Option<String> {
+    first_line(Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]))
+}
+
+pub fn hardware() -> Hardware {
+    let memory_kib = field_of("/proc/meminfo", "MemTotal").and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
+    Hardware {
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        cpu: field_of("/proc/cpuinfo", "model name"),
+        memory_mib: memory_kib.map(|kib| kib / 1024),
+        kernel: fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|text| text.trim().to_owned()),
+    }
+}
+
+pub async fn postgres_version(url: &str) -> Option<String> {
+    let client = database::connect(url).await.ok()?;
+    client.query_one("select version()", &[]).await.ok()?.try_get(0).ok()
 }
 
 /// Folders and files are left out: they say where the run was, not how the server works.
-async fn postgres_settings(testbed: &Testbed) -> anyhow::Result<Vec<(String, String)>> {
-    let rows = testbed
-        .client
+pub async fn postgres_settings(url: &str) -> anyhow::Result<Vec<(String, String)>> {
+    let client = database::connect(url).await?;
+    let rows = client
         .query(
             "select name, current_setting(name) from pg_catalog.pg_settings
              where source not in ('default', 'override', 'client', 'session') and category not like 'File Locations%'
@@ -82,7 +90,8 @@ fn field_of(path: &str, name: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-fn first_line(command: &mut Command) -> Option<String> {
+/// The first line a program prints; nothing when it fails.
+pub fn first_line(command: &mut Command) -> Option<String> {
     let output = command.output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()?.lines().next().map(|line| line.trim().to_owned())
 }

@@ -75,10 +75,13 @@ pub async fn drive(testbed: &Testbed, database_url: &str, script: Script, batche
     let mut command = Command::new(&testbed.pgbench);
     command.args(["-n", "-M", "prepared", "-D", &format!("batch={batch}"), "-c", &clients.to_string()]);
     command.args(["-j", &clients.to_string(), "-t", &transactions.to_string(), "-f"]).arg(&file).arg(database_url);
-    let said = run(&mut command).await?;
+    Ok(transactions_per_second(&run(&mut command).await?)? * f64::from(*batch))
+}
+
+/// The rate in what pgbench printed, without the time to connect.
+pub fn transactions_per_second(said: &str) -> anyhow::Result<f64> {
     let tps = said.lines().find_map(|line| line.strip_prefix("tps = ")).context("pgbench printed no tps")?;
-    let tps: f64 = tps.split(' ').next().unwrap_or_default().parse().context("pgbench printed a strange tps")?;
-    Ok(tps * f64::from(*batch))
+    tps.split(' ').next().unwrap_or_default().parse().context("pgbench printed a strange tps")
 }
 
 /// Settles in batches until so many orders were taken off the queue, or none is left. Answers the time until the last
@@ -99,7 +102,8 @@ pub async fn settle(client: &Client, batch_max: u32, orders_max: u32) -> anyhow:
     Ok(elapsed)
 }
 
-async fn run(command: &mut Command) -> anyhow::Result<String> {
+/// Runs a client program to its end. Answers what it printed; an error has what it complained about.
+pub async fn run(command: &mut Command) -> anyhow::Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = tokio::process::Command::from(std::mem::replace(command, Command::new(&program))).output().await;
     let output = output.with_context(|| format!("cannot start {program}"))?;

@@ -10,7 +10,7 @@ use flashsale::embedded::EmbeddedPostgres;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 
-use super::engine::{Backends, Engine, START_PATIENCE};
+use super::engine::{self, Backends, Engine, START_PATIENCE};
 use super::process::{self, Process};
 use super::settings::Settings;
 use super::{cpu, pgbench};
@@ -46,7 +46,7 @@ impl Testbed {
             let why = if settings.redis { "redis-server is not installed" } else { "--no-redis" };
             eprintln!("  without Redis: {why}");
         }
-        engine.migrate(postgres.url())?;
+        engine::migrate(&engine.binary, postgres.url())?;
         let redis_url = redis.as_ref().map(|(_, url)| url.as_str());
         let backends = Backends { database_url: postgres.url(), redis_url };
         let (api, api_address) = engine.start_api("api", backends).await?;
@@ -83,7 +83,7 @@ impl Testbed {
     pub async fn create_database(&self, name: &str) -> anyhow::Result<String> {
         self.client.batch_execute(&format!("create database {name}")).await?;
         let url = database::sibling_url(self.database_url(), name)?;
-        self.engine.migrate(&url)?;
+        engine::migrate(&self.engine.binary, &url)?;
         Ok(url)
     }
 
