@@ -11,7 +11,7 @@ source scripts/prerequisites.sh
 
 readonly work=$PWD/target/planted results=$PWD/bench/results/planted.json
 # What the log of a failed test says, and that of one which could not be run does not.
-readonly went_red='^not ok|^test result: FAILED|VIOLATED'
+readonly went_red='^not ok|^[0-9]+ passed, [1-9][0-9]* failed|^test result: FAILED|VIOLATED'
 # What is built here is run for a moment only: our own crate need not be fast.
 readonly fast=(--quiet --locked --config profile.dev.package.flashsale.opt-level=0)
 

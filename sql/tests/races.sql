@@ -1,5 +1,5 @@
 -- Two sessions at once: what one holds the other waits for, skips or is told.
-select plan(60);
+select plan(63);
 select fixture.add_users('{1,2,3,4,5,6,7,8,9}');
 select fixture.open_sale(1, 5);
 select fixture.open_session('one');
@@ -74,6 +74,22 @@ select public.dblink_send_query('two', 'select fixture.settle(2)');
 select ok(fixture.waits_for_a_lock('%settle(2)%'), 'batches of several sales wait for each other');
 select public.dblink_exec('one', 'commit');
 select results_eq($$select fixture.answer('two')$$, array['1 1 0 0 0'], 'and do not deadlock');
+-- For they lock their sales in the order of their ids: who waits for one holds none that comes later.
+select fixture.add_users('{91}');
+select fixture.place(1, '{35}', '{91}');
+select fixture.place(2, '{36}', '{91}');
+select public.dblink_exec('one', 'begin');
+select fixture.in_session('one', $$select s.flash_sale_id::text from flashsale.flash_sales s
+    where s.flash_sale_id = least(fixture.sale_id(1), fixture.sale_id(2)) for no key update$$);
+select public.dblink_send_query('two', 'select fixture.settle(2)');
+select ok(fixture.waits_for_a_lock('%settle(2)%'), 'a batch waits for the first of its sales');
+select lives_ok(
+    $$select from flashsale.flash_sales s
+    where s.flash_sale_id = greatest(fixture.sale_id(1), fixture.sale_id(2)) for no key update nowait$$,
+    'and does not hold the second'
+);
+select public.dblink_exec('one', 'commit');
+select results_eq($$select fixture.answer('two')$$, array['2 2 0 0 0'], 'before it settles both');
 
 -- A worker does not wait for the messages of another; only for the sale, when both have some of it.
 select fixture.open_sale(3, 9);
