@@ -70,6 +70,17 @@ async fn whoever_bought_in_time_is_told_so_after_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outcome_is_asked_for_when_its_notification_is_lost() {
+    let stack = Stack::start().await;
+    let (sale, user) = (stack.sale(5).await, stack.user().await);
+    let lose = "create or replace function flashsale.notify_outcomes(p_orders flashsale.orders[]) returns void
+                language sql as 'select'";
+    stack.database().await.batch_execute(lose).await.unwrap();
+    let bought = buy_and_wait(stack.http(), &user, &sale, 10).await.expect(200).value();
+    assert_eq!(bought["status"], "success");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn newest_order_is_answered_without_a_product() {
     let stack = Stack::start().await;
     let (first, second) = (stack.sale(5).await, stack.sale(5).await);
