@@ -198,6 +198,16 @@ async fn api_starts_and_sells_while_redis_is_absent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gate_that_redis_does_not_know_is_asked_of_the_database() {
+    let _alone = alone().await;
+    // Workers reconcile a gate in Redis: without one it stays unknown.
+    let stack = Stack::with(Parts { workers: 0, ..with_redis() }).await;
+    let (sale, user) = (stack.sale(1).await, stack.user().await);
+    let purchase = stack.http().post("/orders").bearer(&user.token);
+    purchase.json(&serde_json::json!({ "product_id": sale.product_id })).send().await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_redis_delays_and_loses_nothing() {
     let _alone = alone().await;
     let stack = Stack::with(with_redis()).await;

@@ -317,6 +317,25 @@ async fn a_refused_retry_does_not_deny_a_first_try_that_commits_later() {
     };
 }
 
+/// What may have taken effect is not answered 503, which would promise that nothing was taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purchase_that_is_never_confirmed_has_an_unknown_outcome() {
+    let _alone = alone().await;
+    let mut stack = Stack::with(Parts { apis: 0, ..Parts::default() }).await;
+    let proxy = Proxy::before_postgres(&mut stack).await;
+    stack.start_api().wait_until_ready().await;
+    let (sale, user, http) = (stack.sale(5).await, stack.user().await, stack.http());
+    for _ in 0..9 {
+        proxy.arm(Victim::Placing, Trick::HoldReply(Duration::from_secs(30)));
+    }
+    let purchase = http.post("/orders").bearer(&user.token).json(&json!({ "product_id": sale.product_id }));
+    purchase.send().await.problem(504, "outcome_unknown");
+    proxy.disarm();
+    stack.wait_until_drained(SOON).await;
+    let asked = http.get("/orders").bearer(&user.token).send().await.expect(200).value();
+    assert_eq!(asked["status"], "success");
+}
+
 /// A statement whose client is gone does not wait on for a lock and commit when nobody reckons with it any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_purchase_whose_connection_is_gone_is_given_up_by_the_server() {
