@@ -22,17 +22,3 @@ pub async fn ensure(client: &Client, count: u32) -> anyhow::Result<Vec<Uuid>> {
         .await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
-
-/// `count` users created for this call, who have bought nothing.
-pub async fn create(client: &Client, count: u32) -> anyhow::Result<Vec<Uuid>> {
-    let rows = client
-        .query(
-            "insert into flashsale.users (user_id, email, password)
-             select u.user_id, u.user_id || '@bench.invalid', $2
-             from (select gen_random_uuid() as user_id from generate_series(1, $1::bigint)) u
-             returning user_id",
-            &[&i64::from(count), &NO_PASSWORD],
-        )
-        .await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
-}

@@ -25,7 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Measures the flash-sale engine.
 ///
 /// `run` starts everything it needs, measures the ratios of bench/METHODOLOGY.md and writes them as JSON. `http` loads
-/// a server of your own and shows what became of every request.
+/// servers of your own with a scenario, shows what becomes of every request, and audits the books.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
 struct Arguments {
@@ -37,7 +37,6 @@ struct Arguments {
 enum Command {
     /// Measure the engine on a PostgreSQL and Redis private to the run
     Run(run::Arguments),
-    /// Load one server: buy, be refused, look, or all at once
     Http(stress::Arguments),
     Sweep(sweep::Arguments),
     Report(report::Arguments),

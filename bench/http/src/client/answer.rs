@@ -21,17 +21,29 @@ pub enum Parsed {
     Whole(Answer),
 }
 
-/// Parses the response at the start of `buffer`. The error is a word for the tally.
-pub fn parse(buffer: &[u8]) -> Result<Parsed, &'static str> {
+/// Status line and headers of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub status: u16,
+    pub keep_alive: bool,
+    /// The body comes in pieces, each with its own length.
+    pub chunked: bool,
+    /// Bytes of the body, if they are known.
+    length: Option<usize>,
+    pub bytes: usize,
+}
+
+/// Parses the head of the response at the start of `buffer`, if it is whole. The error is a word for the tally.
+pub fn parse_head(buffer: &[u8]) -> Result<Option<Head>, &'static str> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut response = httparse::Response::new(&mut headers);
-    let head_bytes = match response.parse(buffer) {
-        Ok(httparse::Status::Complete(head_bytes)) => head_bytes,
-        Ok(httparse::Status::Partial) => return Ok(Parsed::Partial(buffer.len() + 1)),
+    let bytes = match response.parse(buffer) {
+        Ok(httparse::Status::Complete(bytes)) => bytes,
+        Ok(httparse::Status::Partial) => return Ok(None),
         Err(_) => return Err("malformed_response"),
     };
     let status = response.code.unwrap_or_default();
-    let mut keep_alive = response.version == Some(1);
+    let (mut keep_alive, mut chunked) = (response.version == Some(1), false);
     let mut length = (status == 204 || status == 304).then_some(0);
     for header in response.headers.iter() {
         if header.name.eq_ignore_ascii_case("content-length") && length.is_none() {
@@ -39,17 +51,25 @@ pub fn parse(buffer: &[u8]) -> Result<Parsed, &'static str> {
             length = Some(text.trim().parse::<usize>().map_err(|_| "malformed_response")?);
         } else if header.name.eq_ignore_ascii_case("connection") {
             keep_alive = !header.value.eq_ignore_ascii_case(b"close");
+        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+            chunked = header.value.eq_ignore_ascii_case(b"chunked");
         }
     }
-    let length = length.ok_or("response_without_length")?;
+    Ok(Some(Head { status, keep_alive, chunked, length, bytes }))
+}
+
+/// Parses the response at the start of `buffer`. The error is a word for the tally.
+pub fn parse(buffer: &[u8]) -> Result<Parsed, &'static str> {
+    let Some(head) = parse_head(buffer)? else { return Ok(Parsed::Partial(buffer.len() + 1)) };
+    let length = head.length.ok_or("response_without_length")?;
     if length > BODY_BYTES_MAX {
         return Err("response_too_long");
     }
-    let bytes = head_bytes + length;
+    let bytes = head.bytes + length;
     if buffer.len() < bytes {
         return Ok(Parsed::Partial(bytes));
     }
-    Ok(Parsed::Whole(Answer { status, keep_alive, head_bytes, bytes }))
+    Ok(Parsed::Whole(Answer { status: head.status, keep_alive: head.keep_alive, head_bytes: head.bytes, bytes }))
 }
 
 /// The text member of a JSON object whose name ends in `name`, found without parsing it: for short bodies of known shape.

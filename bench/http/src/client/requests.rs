@@ -1,5 +1,7 @@
 //! Requests as the bytes that go on the wire, one after another in one buffer: nothing is rendered under load.
 
+use std::time::Duration;
+
 /// Rendered requests, addressed by their number.
 #[derive(Default)]
 pub struct Requests {
@@ -39,12 +41,28 @@ pub fn get(host: &str, path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\n\r\n").into_bytes()
 }
 
+/// A `GET` as the bearer of `token`.
+pub fn get_as(host: &str, path: &str, token: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\nauthorization: Bearer {token}\r\n\r\n")
+        .into_bytes()
+}
+
 /// A `POST` of a JSON body, as the bearer of `token` when there is one.
 pub fn post(host: &str, path: &str, token: Option<&str>, body: &str) -> Vec<u8> {
     let authorization = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
+    post_with(host, path, &authorization, body)
+}
+
+/// A `POST` that asks the server to answer with the outcome, if it is known in time.
+pub fn post_waiting(host: &str, path: &str, token: &str, body: &str, wait: Duration) -> Vec<u8> {
+    let headers = format!("authorization: Bearer {token}\r\nprefer: wait={}\r\n", wait.as_secs());
+    post_with(host, path, &headers, body)
+}
+
+fn post_with(host: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\n{authorization}content-type: \
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\n{headers}content-type: \
          application/json\r\ncontent-length: {length}\r\n\r\n{body}"
     )
     .into_bytes()

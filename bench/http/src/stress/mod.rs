@@ -1,155 +1,203 @@
-//! `http`: loads one server that speaks the engine's API and shows what became of every request.
+//! `http`: loads servers that speak the engine's API with a scenario, shows how it goes, and audits the books.
+//!
+//! `settings` fills in the arguments, `scenario` makes a plan of them (data: who asks for what, when, how fast), `stage`
+//! renders it into flows for the one engine in `client`, `listener` hears every answer, `verdict` and `outcome` say what
+//! it came to.
 
+mod arguments;
+mod clock;
+mod ledger;
+mod listener;
+mod outcome;
+mod people;
+mod prepare;
+mod progress;
+mod sales;
+mod scenario;
+mod settings;
+mod show;
 mod signup;
+mod stage;
+mod summary;
 mod target;
+mod verdict;
+mod view;
+mod watch;
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Instant;
 
 use anyhow::Context;
-use clap::ValueEnum;
 use serde_json::Value;
-use uuid::Uuid;
 
-use crate::client::{self, Load, Pace, Requests};
-use crate::{buyers, database, tokens};
-use target::Target;
+pub use arguments::Arguments;
+use ledger::Ledger;
+use listener::{Listener, Scene};
+use outcome::{Generator, Outcome};
+use prepare::Prepared;
+use progress::Stop;
+use scenario::{Asks, Plan};
+use settings::Settings;
+use stage::Stage;
+use verdict::Verdict;
+use watch::Watch;
 
-/// Loads one server and prints outcomes by status and refusal code, and latencies.
-///
-/// With --rate the loop is open: requests are due at that rate whatever the server does, and latency counts from when a
-/// request was due. Without it the loop is closed: a connection asks again when it was answered, so a slow server is
-/// asked less and latencies flatter it.
-///
-/// Buyers: with --database-url and a signing key they are created by SQL and need no password. Otherwise they sign up
-/// through the API, which costs the server two password hashes each: start it with RATE_LIMITS=off for that.
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// The server, such as http://127.0.0.1:8080
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    base_url: String,
-    /// What is asked
-    #[arg(long, value_enum, default_value_t = Scenario::Buy)]
-    scenario: Scenario,
-    /// The product to buy [default: the first that is on sale]
-    #[arg(long)]
-    product_id: Option<Uuid>,
-    /// Different buyers
-    #[arg(long, default_value_t = 1000)]
-    users: u32,
-    /// Connections, each with one request at a time
-    #[arg(long, default_value_t = 128)]
-    connections: usize,
-    /// Requests due per second (open loop); without it a closed loop
-    #[arg(long)]
-    rate: Option<f64>,
-    /// Requests at most [default: buy: one a user, herd: two a user, refuse and look: no limit but the time]
-    #[arg(long)]
-    requests: Option<u64>,
-    /// Seconds at most
-    #[arg(long, default_value_t = 10)]
-    seconds: u64,
-    /// Seconds after which a request without an answer counts as timed out
-    #[arg(long, default_value_t = 15)]
-    timeout_seconds: u64,
-    /// Signing key of the server, to mint tokens with
-    #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
-    jwt_secret: Option<String>,
-    /// The server's database, to create buyers in
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    database_url: Option<String>,
-}
+use crate::client::{Engine, Go, Tally};
 
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum Scenario {
-    /// Every user buys once
-    Buy,
-    /// Users ask for the product over and over: refusals, once it is sold out
-    Refuse,
-    /// GET /sales over and over
-    Look,
-    /// Every user asks twice at the same time, all at once
-    Herd,
-}
-
-/// Fails when a request ended without an answer.
+/// Fails when the books do not balance or the run broke off.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let target = Target::parse(&arguments.base_url)?;
-    if let Some(rate) = arguments.rate {
-        anyhow::ensure!(rate.is_finite() && rate > 0.0, "--rate must be greater than 0");
-    }
-    let requests = render(&arguments, &target).await?;
-    let (copies, count_max) = match arguments.scenario {
-        Scenario::Buy => (1, requests.len() as u64),
-        Scenario::Herd => (2, 2 * requests.len() as u64),
-        Scenario::Refuse | Scenario::Look => (1, u64::MAX),
-    };
-    let pace = arguments.rate.map_or(Pace::Closed, Pace::Open);
-    match pace {
-        Pace::Closed => {
-            println!("loop       closed, {} connections: latency counts from sending", arguments.connections)
-        }
-        Pace::Open(rate) => println!(
-            "loop       open, {rate} requests/s over at most {} connections: latency counts from when a request was due",
-            arguments.connections
-        ),
-    }
-    let tally = tokio::task::spawn_blocking(move || {
-        let load = Load {
-            address: target.address,
-            requests: &requests,
-            copies,
-            connections: arguments.connections,
-            pace,
-            count_max: arguments.requests.unwrap_or(count_max),
-            time_max: Duration::from_secs(arguments.seconds),
-            timeout: Duration::from_secs(arguments.timeout_seconds),
-        };
-        load.run()
+    let settings = Settings::of(&arguments)?;
+    let plan = Plan::of(&settings);
+    ensure_descriptors(&plan)?;
+    let prepared = prepare::prepare(&arguments, &settings, &plan).await?;
+    let stop = Arc::new(Stop::default());
+    let (told_to, snapshots) = mpsc::channel();
+    let shown = tokio::task::spawn_blocking({
+        let (stop, title, plain) = (Arc::clone(&stop), title(&arguments, &settings), arguments.plain);
+        move || show::show(&snapshots, &stop, &title, plain)
+    });
+    press_on_interrupt(Arc::clone(&stop));
+    let load = Load { settings, plan, prepared, stop };
+    let (load, ended) = tokio::task::spawn_blocking(move || {
+        let ended = load.run(told_to);
+        (load, ended)
     })
-    .await??;
-    println!("{tally}");
-    Ok(if tally.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-async fn render(arguments: &Arguments, target: &Target) -> anyhow::Result<Requests> {
-    if arguments.scenario == Scenario::Look {
-        return Ok(std::iter::once(client::get(&target.host, "/sales")).collect());
+    .await?;
+    // The view gives the terminal back before anything else is printed.
+    shown.await?.context("the view broke")?;
+    let outcome = load.outcome(ended?, &arguments.base_urls).await?;
+    print!("{outcome}");
+    if let Some(file) = &arguments.output {
+        let json = serde_json::to_vec_pretty(&outcome.to_json())?;
+        std::fs::write(file, json).with_context(|| format!("cannot write {}", file.display()))?;
+        println!("written        {}", file.display());
     }
-    let product = match arguments.product_id {
-        Some(product) => product.to_string(),
-        None => first_on_sale(target)?,
-    };
-    println!("product    {product}");
-    let tokens = tokens(arguments, target.address, &target.host).await?;
-    let body = format!(r#"{{"product_id":"{product}"}}"#);
-    Ok(tokens.iter().map(|token| client::post(&target.host, "/orders", Some(token), &body)).collect())
+    Ok(if outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn first_on_sale(target: &Target) -> anyhow::Result<String> {
-    let answer = client::exchange(target.address, &client::get(&target.host, "/sales"), 200)?.json()?;
-    let sales = answer["sales"].as_array().map_or(&[][..], Vec::as_slice);
-    let active = sales.iter().find(|sale| sale["status"] == "active");
-    let product = active.and_then(|sale| sale["product_id"].as_str());
-    product.map(str::to_owned).context("no sale is active: name a product with --product-id")
+/// A load with all that it needs.
+struct Load {
+    settings: Settings,
+    plan: Plan,
+    prepared: Prepared,
+    stop: Arc<Stop>,
 }
 
-async fn tokens(arguments: &Arguments, address: SocketAddr, host: &str) -> anyhow::Result<Vec<String>> {
-    match (&arguments.jwt_secret, &arguments.database_url) {
-        (Some(secret), Some(url)) => {
-            let client = database::connect(url).await?;
-            let users = buyers::create(&client, arguments.users).await?;
-            println!("buyers     {} created by SQL", users.len());
-            tokens::mint(secret, &users)
+/// What is left when the last answer has come.
+struct Ended {
+    parts: Vec<(&'static str, Tally)>,
+    ledger: Ledger,
+    watch: Watch,
+    busy: f64,
+    ended_early: bool,
+    broken_off: Option<String>,
+}
+
+impl Load {
+    /// Drives the engine on this thread.
+    fn run(&self, told_to: mpsc::Sender<progress::Snapshot>) -> anyhow::Result<Ended> {
+        let Prepared { targets, people, sales, origin, .. } = &self.prepared;
+        let stage = Stage::render(&self.settings, &self.plan, targets, people, sales);
+        let (flows, routes) = stage.flows(&self.plan, self.settings.timeout);
+        let scene = Scene {
+            plan: &self.plan,
+            routes: &routes,
+            targets: targets.len(),
+            origin: *origin,
+            patience: self.settings.timeout,
+            stop: Arc::clone(&self.stop),
+            told_to,
+        };
+        let ledger = Ledger::new(people.tokens.len(), sales.len())?;
+        let listener = Listener::new(scene, ledger, Watch::new(sales, self.settings.streams)?)?;
+        let engine = Engine::new(&flows, *origin, listener)?;
+        let busy_before = progress::busy_time()?;
+        let (tallies, listener) = engine.run()?;
+        let busy =
+            (progress::busy_time()? - busy_before).as_secs_f64() / origin.elapsed().as_secs_f64().max(f64::EPSILON);
+        let mut parts = Vec::with_capacity(self.plan.parts.len());
+        for (number, part) in self.plan.parts.iter().enumerate() {
+            let of_this_part = routes.iter().zip(&tallies).filter(|(route, _)| route.part == number);
+            parts.push((part.name, Tally::sum(of_this_part.map(|(_, tally)| tally))?));
         }
-        (Some(_), None) => anyhow::bail!("--jwt-secret needs --database-url, to create the buyers in"),
-        (None, _) => {
-            let (host, count) = (host.to_owned(), arguments.users as usize);
-            println!("buyers     {count} sign up through the API; --jwt-secret and --database-url would be faster");
-            tokio::task::spawn_blocking(move || signup::sign_up(address, &host, count)).await?
-        }
+        let ended_early = listener.finished_at.is_some();
+        let Listener { ledger, watch, broken_off, .. } = listener;
+        Ok(Ended { parts, ledger, watch, busy, ended_early, broken_off })
     }
+
+    /// Reads the books, puts everything together.
+    async fn outcome(self, ended: Ended, base_urls: &[String]) -> anyhow::Result<Outcome> {
+        let Prepared { targets, sales, origin, database_url, .. } = &self.prepared;
+        let verdict = match targets.first().filter(|_| !sales.is_empty()) {
+            None => None,
+            Some(target) => {
+                let verdict = Verdict::reach(&ended.ledger, sales, target, database_url.as_deref()).await;
+                Some(verdict.map_err(|error| format!("{error:#}")))
+            }
+        };
+        let opened_at = *origin + self.plan.opens_after;
+        let after = |moment: Option<Instant>| {
+            let moment = moment.filter(|_| self.plan.has_crowd)?;
+            Some(moment.saturating_duration_since(opened_at).as_secs_f64() * 1000.0)
+        };
+        let by_database = verdict.as_ref().and_then(|verdict| verdict.as_ref().ok()).and_then(last_sold_ms);
+        let by_looking = after(ended.watch.sold_out_at());
+        let has_streams = self.plan.parts.iter().any(|part| part.asks == Asks::Stream);
+        Ok(Outcome {
+            generator: Generator::of(&ended.parts, ended.busy)?,
+            base_urls: base_urls.to_vec(),
+            parts: ended.parts,
+            known_us: ended.ledger.known_us.clone(),
+            told: ended.ledger.told_all(),
+            last_unit_ms: by_looking.map(|by_looking| by_database.unwrap_or(by_looking)),
+            everybody_knew_ms: after(ended.ledger.last_known_at),
+            streams_showed_ms: after(ended.watch.streams.last_sold_out_at),
+            streams: has_streams.then_some(ended.watch.streams),
+            ended_early: ended.ended_early,
+            broken_off: ended.broken_off,
+            settings: self.settings,
+            verdict,
+        })
+    }
+}
+
+/// When the last unit of the last sale was sold, if the database has said so of each.
+fn last_sold_ms(verdict: &Verdict) -> Option<f64> {
+    let moments: Option<Vec<f64>> = verdict.sales.iter().map(|sale| sale.last_sold_ms).collect();
+    moments?.into_iter().reduce(f64::max)
+}
+
+fn title(arguments: &Arguments, settings: &Settings) -> String {
+    format!("{} · {}", settings.scenario, arguments.base_urls.join(" "))
+}
+
+/// ctrl-c ends the load early; a second one leaves it; a third one leaves the reading of the books too.
+fn press_on_interrupt(stop: Arc<Stop>) {
+    const INTERRUPTED: i32 = 130;
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if stop.go() == Go::Away {
+                std::process::exit(INTERRUPTED);
+            }
+            stop.press();
+        }
+    });
+}
+
+/// Every connection is a file descriptor: too few of them is to be known before the clock starts.
+fn ensure_descriptors(plan: &Plan) -> anyhow::Result<()> {
+    use nix::sys::resource::{Resource, getrlimit};
+    const OTHERS: u64 = 64;
+    let connections: usize = plan.parts.iter().map(|part| part.connections).sum();
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    anyhow::ensure!(
+        connections as u64 + OTHERS <= limit,
+        "{connections} connections are needed and this process may open {limit} files: lower --connections or --streams, \
+         or raise the limit (ulimit -n)"
+    );
+    Ok(())
 }
 
 /// A member of a JSON answer that must be text.

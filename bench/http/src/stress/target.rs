@@ -1,10 +1,12 @@
-//! Where a base URL leads.
+//! Where base URLs lead.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use anyhow::Context;
 
-#[derive(Debug)]
+const TARGETS_MAX: usize = 64;
+
+#[derive(Clone, Debug)]
 pub struct Target {
     pub address: SocketAddr,
     /// What the `host` header says.
@@ -24,6 +26,11 @@ impl Target {
         let mut addresses = with_port.to_socket_addrs().with_context(|| format!("cannot resolve {with_port}"))?;
         let address = addresses.next().with_context(|| format!("{with_port} has no address"))?;
         Ok(Self { address, host: host.to_owned() })
+    }
+
+    pub fn all(base_urls: &[String]) -> anyhow::Result<Vec<Self>> {
+        anyhow::ensure!(base_urls.len() <= TARGETS_MAX, "--base-url may be given {TARGETS_MAX} times");
+        base_urls.iter().map(|url| Self::parse(url)).collect()
     }
 }
 
