@@ -73,7 +73,8 @@ try_bug() {
   [[ $found ]]
 }
 
-what_of() { sed -n 's/^What: //p' "tests/planted/$1.patch"; }
+# As it stands in a JSON string.
+what_of() { sed -n 's/^What: //p' "tests/planted/$1.patch" | sed 's/["\\]/\\&/g'; }
 checks_of() { sed -n 's/^Check: //p' "tests/planted/$1.patch"; }
 log_of() { printf '%s/%s.%s.log' "$work/logs" "$1" "${2//[^a-z0-9]/-}"; }
 
