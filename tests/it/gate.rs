@@ -200,11 +200,26 @@ async fn api_starts_and_sells_while_redis_is_absent() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gate_that_redis_does_not_know_is_asked_of_the_database() {
     let _alone = alone().await;
+    let mut stack = Stack::with(with_redis()).await;
+    let sale = stack.sale(1000).await;
+    eventually("the API asks Redis", REPAIRED_WITHIN, async || match buy_one(&stack, &sale).await.as_str() {
+        "redis" => Ok(()),
+        other => Err(format!("the token is of: {other}")),
+    })
+    .await;
     // Workers reconcile a gate in Redis: without one it stays unknown.
-    let stack = Stack::with(Parts { workers: 0, ..with_redis() }).await;
-    let (sale, user) = (stack.sale(1).await, stack.user().await);
+    stack.workers[0].kill();
+    stack.redis().flush_all().await;
+    assert_eq!(buy_one(&stack, &sale).await, "none");
+}
+
+/// Buys as somebody new; answers which gate gave the token.
+async fn buy_one(stack: &Stack, sale: &Sale) -> String {
+    let user = stack.user().await;
     let purchase = stack.http().post("/orders").bearer(&user.token);
     purchase.json(&serde_json::json!({ "product_id": sale.product_id })).send().await.expect(200);
+    let gate = "select reserved_token from flashsale.orders where user_id = $1";
+    stack.database().await.query_one(gate, &[&user.id]).await.unwrap().get(0)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
