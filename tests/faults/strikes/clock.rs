@@ -71,8 +71,8 @@ async fn set_all(world: &World, names: &[String], offset_s: i64) {
     world.recorder.strike(format!("the clocks of {names:?} are {offset_s} s ahead"), hit);
 }
 
-/// On a session of its own: libfaketime is not made for signal handlers, and once in some hundred runs a backend dies of
-/// it, and with it every session.
+/// On a session of its own: once in some hundred runs the server restarts its sessions under libfaketime, which we suspect
+/// in a signal handler.
 async fn database_shows(url: &str, offset_s: i64) -> bool {
     let Ok(database) = try_connect(url).await else { return false };
     let told = database.query_one("select clock_timestamp()", &[]).await;
