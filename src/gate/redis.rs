@@ -49,6 +49,8 @@ const PROBES_SETTLED: u32 = 50;
 const TIME_TO_LIVE: Duration = Duration::from_secs(24 * 3600);
 /// Holders written by one script call, which blocks Redis for as long.
 const REPAIR_CHUNK: usize = 2000;
+/// Holders read by one command, about as many: a fraction of a millisecond.
+const SCAN_COUNT: usize = 500;
 
 /// A connection to Redis that comes back by itself. While Redis does not answer, it is marked unavailable and not asked
 /// again but by [`probe`](Self::probe), so that requests do not wait for it one after the other.
@@ -152,22 +154,36 @@ impl RedisGate {
             .collect()
     }
 
-    /// A sale's gate as it is now; `None` when it is unknown.
+    /// A sale's gate as it is now; `None` when it is unknown. The holders are read in pieces, because whatever reads
+    /// many at once keeps Redis from admitting anybody meanwhile: one who takes or returns a token while they are read
+    /// may be among them or not.
     ///
     /// # Errors
     /// [`RedisError`].
     pub async fn state(&self, sale: SaleId) -> Result<Option<GateState>, RedisError> {
         let mut connection = self.reconciling.clone();
-        let (capacity, holders) = keys(sale);
-        let mut pipe = redis::pipe();
-        pipe.atomic().get(capacity).hgetall(holders);
-        let (capacity, holders): (Option<String>, HashMap<String, String>) =
-            bounded_by(deadlines::REDIS_RECONCILE, pipe.query_async(&mut connection)).await?;
+        let (capacity, holders_key) = keys(sale);
+        let capacity: Option<String> = bounded(connection.get(capacity)).await?;
         let Some(capacity) = parse_capacity(capacity) else { return Ok(None) };
-        let holders = holders
-            .iter()
-            .filter_map(|(user, order)| Some((Uuid::parse_str(user).ok()?, Uuid::parse_str(order).ok()?)))
-            .collect();
+        let mut holders = HashMap::new();
+        let read = async {
+            let mut cursor = 0_u64;
+            loop {
+                let mut scan = redis::cmd("HSCAN");
+                scan.arg(&holders_key).arg(cursor).arg("COUNT").arg(SCAN_COUNT);
+                let (next, piece): (u64, Vec<(String, String)>) = scan.query_async(&mut connection).await?;
+                holders.extend(
+                    piece
+                        .iter()
+                        .filter_map(|(user, order)| Some((Uuid::parse_str(user).ok()?, Uuid::parse_str(order).ok()?))),
+                );
+                if next == 0 {
+                    return Ok(());
+                }
+                cursor = next;
+            }
+        };
+        bounded_by(deadlines::REDIS_RECONCILE, read).await?;
         Ok(Some(GateState { capacity, holders }))
     }
 
