@@ -26,6 +26,7 @@ declare
     v_refusal  text;
     v_messages jsonb[];
     v_free     integer;
+    v_suffices boolean;
 begin
     select * into v_sale
     from flashsale.flash_sales s
@@ -48,6 +49,8 @@ begin
     end if;
 
     if v_refusal is null then
+        -- With units for all there is no need to look who has an order already: the insert steps aside for those.
+        v_suffices := coalesce(v_free >= cardinality(p_order_ids), true);
         with requested as (
             select distinct on (r.user_id) r.order_id, r.user_id, r.reserved_token, r.idempotency_key, r.ordinal
             from unnest(p_order_ids, p_user_ids, p_reserved_tokens, p_idempotency_keys) with ordinality
@@ -60,7 +63,7 @@ begin
             cross join lateral (
                 select from flashsale.users u where u.user_id = r.user_id and u.disabled_at is null offset 0
             ) u
-            where not exists (
+            where v_suffices or not exists (
                 select from flashsale.orders o
                 where o.product_id = p_product_id and o.user_id = r.user_id and o.failure_reason is null offset 0
             ) and not exists (select from flashsale.orders o where o.order_id = r.order_id offset 0)
