@@ -1,12 +1,12 @@
 -- What the API and the reconciler look up: find_orders, find_outcomes, live_orders and list_order_history.
-select plan(14);
+select plan(15);
 select fixture.add_users('{1,2,3}');
 select fixture.open_sale(1, 2);
 select fixture.open_sale(2, 5);
 
 create function pg_temp.find(usr integer, product integer) returns setof text language sql as $$
     select concat_ws(' ', ltrim(right(f.order_id::text, 12), '0'), f.status, f.failure_reason)
-    from flashsale.find_orders(fixture.user_id(usr), fixture.product_id(product)) f
+    from flashsale.find_orders(array[fixture.user_id(usr)], array[fixture.product_id(product)]) f
 $$;
 
 select is_empty('select pg_temp.find(1, null)', 'who never tried has no order');
@@ -31,8 +31,16 @@ select flashsale.update_sale(fixture.sale_id(1), null, null, null, 2, null, null
 select fixture.place(1, '{3}', '{2}');
 select results_eq('select pg_temp.find(2, 1)', array['3 in_progress'], 'the newest attempt counts');
 select fixture.place(2, '{4}', '{2}');
-select results_eq('select pg_temp.find(2, null)', array['4 in_progress', '3 in_progress'], 'of every product, newest first');
-select results_eq('select pg_temp.find(2, 2)', array['4 in_progress'], 'or of one');
+select results_eq('select pg_temp.find(2, null)', array['4 in_progress'], 'the newest of all products');
+select results_eq('select pg_temp.find(2, 1)', array['3 in_progress'], 'or of the one asked for');
+select set_eq(
+    $$select concat_ws(' ', f.ordinal, ltrim(right(f.order_id::text, 12), '0'))
+      from flashsale.find_orders(
+          array[fixture.user_id(2), fixture.user_id(3), fixture.user_id(1), fixture.user_id(2), fixture.user_id(2)],
+          array[fixture.product_id(2), fixture.product_id(1), fixture.product_id(1), null, fixture.product_id(1)]
+      ) f$$,
+    array['1 4', '3 1', '4 4', '5 3'], 'each ask is answered by its position, whoever else asks'
+);
 select set_eq(
     'select order_id from flashsale.live_orders(fixture.product_id(1), fixture.sale_id(1))',
     'select fixture.order_id(n) from unnest(array[1, 3]) n', 'live are those that hold a unit or wait for one'

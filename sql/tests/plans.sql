@@ -1,6 +1,6 @@
 -- That a batch costs what is in it, not what is around it, whatever the statistics say: counted in rows fetched while the
 -- queue is 4,000 deep and the sale has 4,000 orders, with plans and statistics from when both were empty.
-select plan(8);
+select plan(9);
 analyze flashsale.orders, flashsale.users, flashsale.flash_sales, pgmq.q_purchases;
 select fixture.add_users(array(select generate_series(1, 4200)));
 select fixture.open_sale(1, 4500);
@@ -61,6 +61,13 @@ select cmp_ok(
         'select fixture.place(1, array(select generate_series(7001, 7050)), array(select generate_series(101, 150)))',
         'flashsale.orders'
     ), '<=', 900::bigint, 'also when all of them have asked before'
+);
+select cmp_ok(
+    pg_temp.cost(
+        'select * from flashsale.find_orders(
+            array(select fixture.user_id(n) from generate_series(1, 50) n), array_fill(fixture.product_id(1), array[50])
+        )', 'flashsale.orders'
+    ), '<=', 200::bigint, 'find_orders reads 50 orders'
 );
 commit;
 select * from finish();

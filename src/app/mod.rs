@@ -1,6 +1,7 @@
 //! Floor 3: the use cases. Each has the name it has in the routes, in SQL, in the tests and in the metrics.
 
 pub mod authenticate;
+pub mod find_orders;
 pub mod follow;
 pub mod idempotency;
 pub mod manage_sales;

@@ -13,14 +13,9 @@ use super::sale_activity::ActivityCounters;
 use super::sale_board::{CurrentSale, SaleBoard};
 use crate::batcher::{BatchBounds, Batcher, SubmitError};
 use crate::config::{Bounds, deadlines};
-use crate::db::{Database, DbError, SettledOrder};
-use crate::domain::{
-    OrderId, Outcome, PastOrder, Placement, ProductId, PurchaseRequest, Refusal, RefusalReason, SaleId, UserId,
-};
+use crate::db::{Database, DbError};
+use crate::domain::{OrderId, Outcome, Placement, ProductId, PurchaseRequest, Refusal, RefusalReason, SaleId, UserId};
 use crate::gate::{Admission, TokenGate};
-
-/// Orders of one user that are shown at once.
-pub const HISTORY_MAX: i32 = 200;
 
 /// The answer to a purchase request that was not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +54,6 @@ pub struct Purchases {
     gate: Arc<TokenGate>,
     outcomes: Arc<Outcomes>,
     activity: Arc<ActivityCounters>,
-    database: Database,
     /// Connections that only lanes use.
     placing: Database,
     bounds: BatchBounds,
@@ -73,7 +67,6 @@ impl Purchases {
         gate: Arc<TokenGate>,
         outcomes: Arc<Outcomes>,
         activity: Arc<ActivityCounters>,
-        database: Database,
         placing: Database,
         bounds: &Bounds,
     ) -> Self {
@@ -83,7 +76,7 @@ impl Purchases {
             queue_max: bounds.requests_in_flight_max,
             queue_wait_max: deadlines::PURCHASE_QUEUE,
         };
-        Self { board, gate, outcomes, activity, database, placing, bounds, lanes: Mutex::default() }
+        Self { board, gate, outcomes, activity, placing, bounds, lanes: Mutex::default() }
     }
 
     /// Tries to buy one unit of a product for a user. With `wait`, waits as long for the order to be settled.
@@ -156,26 +149,6 @@ impl Purchases {
             self.gate.give_back(sale, vec![(user_id, order_id)]).await;
         }
         placed
-    }
-
-    /// The newest order of a user, of one product or of all.
-    ///
-    /// # Errors
-    /// [`DbError`].
-    pub async fn find_order(
-        &self,
-        user_id: UserId,
-        product_id: Option<ProductId>,
-    ) -> Result<Option<SettledOrder>, DbError> {
-        Ok(self.database.find_orders(user_id, product_id).await?.into_iter().next())
-    }
-
-    /// All orders of a user, newest first, at most [`HISTORY_MAX`].
-    ///
-    /// # Errors
-    /// [`DbError`].
-    pub async fn list_order_history(&self, user_id: UserId) -> Result<Vec<PastOrder>, DbError> {
-        self.database.list_order_history(user_id, HISTORY_MAX).await
     }
 
     /// Orders of one sale were settled: whoever waits is told, and the tokens of failed orders return to the gate.

@@ -13,7 +13,6 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettledOrder {
     pub order_id: OrderId,
-    pub user_id: UserId,
     pub product_id: ProductId,
     pub outcome: Option<Outcome>,
 }
@@ -104,34 +103,38 @@ impl Database {
         Ok(settled_batch(&row))
     }
 
-    /// The newest order of a user for each product, or for one; newest first.
+    /// The newest order of each user who asks, for the product named beside or for any; the answers are in the order of
+    /// the asks, `None` for who never tried.
     ///
     /// # Errors
     /// [`DbError`].
     pub async fn find_orders(
         &self,
-        user_id: UserId,
-        product_id: Option<ProductId>,
-    ) -> Result<Vec<SettledOrder>, DbError> {
+        asks: &[(UserId, Option<ProductId>)],
+    ) -> Result<Vec<Option<SettledOrder>>, DbError> {
+        let (user_ids, product_ids): (Vec<Uuid>, Vec<Option<Uuid>>) = asks.iter().copied().unzip();
         let rows = self
             .query(
-                "select order_id, user_id, product_id, status, failure_reason from flashsale.find_orders($1, $2)",
-                &[&user_id, &product_id],
+                "select ordinal, order_id, product_id, status, failure_reason from flashsale.find_orders($1, $2)",
+                &[&user_ids, &product_ids],
             )
             .await?;
-        rows.iter()
-            .map(|row| {
-                let status: &str = row.get(3);
-                let outcome = match status {
-                    "in_progress" => None,
-                    _ => Some(
-                        Outcome::from_code(row.get::<_, Option<&str>>(4).unwrap_or(status))
-                            .ok_or(DbError::Unexpected("find_orders answered a status it does not document"))?,
-                    ),
-                };
-                Ok(SettledOrder { order_id: row.get(0), user_id: row.get(1), product_id: row.get(2), outcome })
-            })
-            .collect()
+        let mut found = vec![None; asks.len()];
+        for row in &rows {
+            let place =
+                usize::try_from(row.get::<_, i32>(0)).ok().and_then(|ordinal| found.get_mut(ordinal.checked_sub(1)?));
+            let place = place.ok_or(DbError::Unexpected("find_orders answered what it was not asked"))?;
+            let status: &str = row.get(3);
+            let outcome = match status {
+                "in_progress" => None,
+                _ => Some(
+                    Outcome::from_code(row.get::<_, Option<&str>>(4).unwrap_or(status))
+                        .ok_or(DbError::Unexpected("find_orders answered a status it does not document"))?,
+                ),
+            };
+            *place = Some(SettledOrder { order_id: row.get(1), product_id: row.get(2), outcome });
+        }
+        Ok(found)
     }
 
     /// All orders of a user, newest first, at most `orders_max`.

@@ -18,6 +18,7 @@ use super::json::Json;
 use super::problem::{Problem, ProblemBody};
 use super::sales::parse_id;
 use super::state::Api;
+use crate::app::find_orders::FindOrderError;
 use crate::app::place_order::{PlaceOrderError, Placed};
 use crate::config::deadlines;
 use crate::db::SettledOrder;
@@ -131,7 +132,7 @@ pub async fn find_order(
     Query(query): Query<OrderQuery>,
 ) -> Result<axum::Json<FoundOrderView>, Problem> {
     let product_id = query.product_id.map(|text| parse_id("product_id", &text)).transpose()?;
-    let order = api.purchases.find_order(session.user_id, product_id).await?;
+    let order = api.orders.find_order(session.user_id, product_id).await?;
     let order = order.ok_or_else(|| Problem::not_found("order_not_found", "You have not tried to buy this"))?;
     Ok(axum::Json(FoundOrderView::of(&order, session.user_id)))
 }
@@ -146,7 +147,7 @@ pub async fn list_order_history(
     State(api): State<Api>,
     Caller(session): Caller,
 ) -> Result<axum::Json<OrderHistoryView>, Problem> {
-    let orders = api.purchases.list_order_history(session.user_id).await?;
+    let orders = api.orders.list_order_history(session.user_id).await?;
     Ok(axum::Json(OrderHistoryView { orders }))
 }
 
@@ -162,6 +163,15 @@ impl FoundOrderView {
             }
         };
         Self::Order(OrderView { order_id, user_id, product_id, status })
+    }
+}
+
+impl From<FindOrderError> for Problem {
+    fn from(error: FindOrderError) -> Self {
+        match error {
+            FindOrderError::Database(error) => Self::from(&*error),
+            FindOrderError::Overloaded => Self::unavailable(),
+        }
     }
 }
 

@@ -8,9 +8,9 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -45,11 +45,7 @@ pub async fn serve(listener: TcpListener, router: Router, connections_max: usize
                 continue;
             }
         };
-        let connection = connection(&graceful, stream, address, router.clone());
-        tokio::spawn(async move {
-            connection.await;
-            drop(place);
-        });
+        tokio::spawn(serve_connection(stream, address, router.clone(), graceful.watcher(), place));
     }
     drop(listener);
     if tokio::time::timeout(deadlines::GRACEFUL_STOP, graceful.shutdown()).await.is_err() {
@@ -57,10 +53,13 @@ pub async fn serve(listener: TcpListener, router: Router, connections_max: usize
     }
 }
 
+/// A place among the open connections.
+type Place = OwnedSemaphorePermit;
+
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, SocketAddr, Place)> {
     // Beyond the bound, connections wait in the system's backlog.
     let place = Arc::clone(connections).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, address) = listener.accept().await?;
@@ -69,13 +68,11 @@ async fn accept(
     Ok((stream, address, place))
 }
 
-/// Serves one connection to its end, or until the graceful stop lets it go.
-fn connection(
-    graceful: &GracefulShutdown,
-    stream: TcpStream,
-    address: SocketAddr,
-    router: Router,
-) -> impl Future<Output = ()> + Send + use<> {
+/// Serves one connection to its end, or until the graceful stop lets it go, and then gives up its place.
+///
+/// Ten thousand of these lie idle behind event streams. A future that is handed to another one is kept twice, so everything
+/// is made here, in the one block that awaits it.
+async fn serve_connection(stream: TcpStream, address: SocketAddr, router: Router, watcher: Watcher, place: Place) {
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(address));
@@ -89,9 +86,7 @@ fn connection(
         // Answers are small (or come in pieces, see `body`): copying one behind its head is cheaper than a vectored write.
         .writev(false)
         .serve_connection(TokioIo::new(stream), service);
-    let watched = graceful.watch(connection);
-    async move {
-        // A connection that breaks is its client's affair.
-        let _ = watched.await;
-    }
+    // A connection that breaks is its client's affair.
+    let _ = watcher.watch(connection).await;
+    drop(place);
 }

@@ -6,6 +6,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::Limits;
+use crate::app::find_orders::Orders;
 use crate::app::idempotency::IdempotencyKeys;
 use crate::app::manage_sales::SaleDesk;
 use crate::app::outcomes::Outcomes;
@@ -42,6 +43,7 @@ pub struct ApiParts {
     pub board: Arc<SaleBoard>,
     pub outcomes: Arc<Outcomes>,
     pub purchases: Arc<Purchases>,
+    pub orders: Orders,
     pub sessions: Arc<Sessions>,
     pub passwords: Passwords,
     pub desk: SaleDesk,

@@ -187,11 +187,13 @@ const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "flashsale.find_orders",
-        parameters: &[UUID, UUID],
-        columns: &[UUID, UUID, UUID, TEXT, TEXT],
+        parameters: &[UUID_ARRAY, UUID_ARRAY],
+        columns: &[INT4, UUID, UUID, TEXT, TEXT],
         call: |values| {
             let product = some(crate::PRODUCT.as_bytes());
-            one(vec![product.clone(), values[0].clone(), product, some("failed"), some("sold_out")])
+            let asks = 1..=items(&values[0]).len();
+            let row = |ordinal| vec![ordinal, product.clone(), product.clone(), some("failed"), some("sold_out")];
+            asks.map(|ask| row(some(i32::try_from(ask).expect("few").to_be_bytes()))).collect()
         },
     },
     Function {
