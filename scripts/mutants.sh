@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Mutation testing of the core: the settle call, the gate, the batcher, the reconciler. cargo-mutants changes one thing at
-# a time in a copy of the tree and runs the tests, which must notice: first the unit tests, then, for what these miss, the
-# integration tests on real servers. Takes hours on two cores; what was caught before is not tried again (--fresh: it is).
+# a time in a copy of the tree and runs the tests, which must notice: the unit tests first, then the integration tests on
+# real servers. Takes hours on two cores; what was caught before is not tried again (--fresh: it is), so that it may be
+# broken off and gone on with later.
 # Ends with the score, and with the mutants nobody noticed; writes bench/results/mutants.json.
 #
 # usage: scripts/mutants.sh [--fresh] [argument of cargo mutants...]      e.g. --file src/batcher.rs, --shard 0/4
@@ -12,8 +13,7 @@ source scripts/prerequisites.sh
 
 readonly work=$PWD/target/mutants core=(src/batcher.rs src/app/settle_orders.rs src/app/reconcile_gate.rs
   src/app/place_order.rs src/gate/mod.rs src/gate/process.rs src/gate/redis.rs src/db/orders.rs)
-readonly unit='not test(/^embedded::/)'
-readonly integration='test(/^(gate|books|worker|kill|db)::/) + test(/^http::orders::/)'
+readonly tests='(kind(lib) - test(/^embedded::/)) + (binary(it) & test(/^((gate|books|worker|kill|db)::|http::orders::)/))'
 # What a mutant is compiled for is to be run once, and one red test is enough.
 readonly fast=(--config=profile.dev.package.flashsale.opt-level=0 --config=profile.dev.package.flashsale.debug=false)
 export NEXTEST_PROFILE=mutants
@@ -28,24 +28,21 @@ main() {
     shift
     rm -rf "$work/mutants.out"
   fi
-  local every=() with_unit_tests=()
+  local files=()
   if [[ " $* " != *' --file '* ]]; then
-    every=("${core[@]/#/--file=}")
-    mapfile -t with_unit_tests < <(grep -l '^#\[cfg(test)\]' "${core[@]}" | sed 's/^/--file=/')
+    files=("${core[@]/#/--file=}")
   fi
   copy_tree "$work/tree"
   export CARGO_TARGET_DIR=$work/target
   say 'Without a mutant every test is green'
-  try_without_mutant --lib -E "$unit"
-  try_without_mutant --test it -E "$integration"
-  mutate --timeout 60 "$@" "${with_unit_tests[@]}" -- --lib -E "$unit"
-  # All of it takes a quarter of that on two idle cores.
-  mutate --timeout 600 "$@" "${every[@]}" -- --test it -E "$integration"
+  try_without_mutant
+  # All of it takes a quarter of that time on two idle cores.
+  mutate --timeout 600 "$@" "${files[@]}" -- --lib --test it -E "$tests"
   report
 }
 
 try_without_mutant() {
-  (cd "$work/tree" && cargo nextest run --locked "${fast[@]}" "$@") >"$work/without.log" 2>&1 ||
+  (cd "$work/tree" && cargo nextest run --locked "${fast[@]}" --lib --test it -E "$tests") >"$work/without.log" 2>&1 ||
     die "the tests are red without a mutant, so that they can tell nothing: see $work/without.log."
 }
 
