@@ -90,6 +90,8 @@ pub struct Settings {
     pub deep_queue: u32,
     /// Orders bought while a DBA's transaction is open.
     pub open_transaction_orders: u32,
+    /// Orders bought from two APIs, and from one: so many that it does not count that the second has just started.
+    pub topology_orders: u32,
     pub sign_in_seconds: u64,
     pub stream_clients: usize,
     /// Seconds that the event-stream clients idle before their memory is read.
@@ -124,6 +126,7 @@ impl Settings {
             shallow_queue: 1_000,
             deep_queue: arguments.deep_queue.unwrap_or(if quick { 100_000 } else { 1_000_000 }),
             open_transaction_orders: if quick { 30_000 } else { 200_000 },
+            topology_orders: if quick { 20_000 } else { 100_000 },
             sign_in_seconds: if quick { 1 } else { 3 },
             stream_clients: arguments.stream_clients.unwrap_or(if quick { 2_000 } else { 10_000 }),
             // Longer than the 15 seconds between two signs of life that the API sends.

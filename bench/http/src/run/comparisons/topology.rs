@@ -11,7 +11,7 @@ use crate::run::testbed::Testbed;
 use crate::run::{Run, goals};
 
 pub async fn measure(run: &mut Run) -> anyhow::Result<()> {
-    let tokens = run.testbed.tokens(run.settings.orders + WARM_UP_ORDERS).await?;
+    let tokens = run.testbed.tokens(run.settings.topology_orders + WARM_UP_ORDERS).await?;
     let (mut two, mut one) = (Vec::new(), Vec::new());
     for round in 1..=run.settings.rounds {
         announce(round, run.settings.rounds);
