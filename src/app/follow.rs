@@ -146,7 +146,7 @@ impl Follower {
         }
         for sale in near {
             if sale.is_sold_out() && !self.board.is_latched(sale.flash_sale_id) {
-                let holders = self.database.live_orders(sale.product_id, sale.flash_sale_id, 0).await?;
+                let holders = self.database.live_orders(sale.product_id, sale.flash_sale_id).await?;
                 self.board.latch(sale.flash_sale_id, holders.into_iter().map(|(user, _)| user).collect());
             }
         }

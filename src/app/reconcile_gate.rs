@@ -13,14 +13,12 @@ use crate::gate::{GateRepair, GateState, ProcessGate, RedisError, RedisGate};
 
 /// Gates are made ready this long before their sale starts, and kept as long after it ended.
 const AROUND_WINDOW: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
-/// A comparison takes at most a fifth of a core while it lasts, resting this many times as long as it reads ...
-const RESTS: u32 = 4;
-/// ... and is made again after this many times the time the last one took: at most a twenty-fifth of a core in the end.
-const COST_FACTOR: u32 = 4;
-/// What a comparison takes at most with its rests, and more for each live order. Whatever else was waiting, for a lock or a
-/// network that stood still, and must not keep the gate from being compared as soon as that is over.
-const COST_MAX: Duration = Duration::from_millis(200);
-const COST_MAX_PER_ORDER: Duration = Duration::from_micros(50);
+/// A full comparison is made again after this many times the time the last one took: at most a twentieth of a core.
+const COST_FACTOR: u32 = 20;
+/// What a comparison takes at most, and more for each live order. The rest was waiting, for a lock or a network that
+/// stood still, and must not keep the gate from being compared as soon as that is over.
+const COST_MAX: Duration = Duration::from_millis(100);
+const COST_MAX_PER_ORDER: Duration = Duration::from_micros(10);
 
 /// A gate that is as large as it should be is compared again after this.
 const SAME_SIZE_PAUSE: Duration = Duration::from_secs(5);
@@ -121,10 +119,8 @@ impl GateReconciler {
         sale: &SaleSnapshot,
         state: Option<GateState>,
     ) -> Result<(GateRepair, usize), DbError> {
-        // A gate that is not there is waited for.
-        let rests = if state.is_some() { RESTS } else { 0 };
         let live: HashMap<UserId, OrderId> =
-            database.live_orders(sale.product_id, sale.flash_sale_id, rests).await?.into_iter().collect();
+            database.live_orders(sale.product_id, sale.flash_sale_id).await?.into_iter().collect();
         let mut suspects: HashMap<(UserId, OrderId), Instant> = self
             .suspects
             .extract_if(|(of, _, _), _| *of == sale.flash_sale_id)
@@ -214,9 +210,9 @@ mod tests {
     fn a_comparison_that_waited_does_not_put_the_next_one_off() {
         let (short, long) = (Duration::from_millis(1), Duration::from_secs(4));
         assert_eq!(pause(short, 10), Duration::from_millis(500), "no more often than that");
-        assert_eq!(pause(Duration::from_millis(150), 10), Duration::from_millis(600), "four times as long");
-        assert_eq!(pause(long, 0), Duration::from_millis(800), "nothing to compare takes no 4 s");
-        assert_eq!(pause(long, 1_000_000), Duration::from_secs(16), "a million may");
+        assert_eq!(pause(Duration::from_millis(80), 10), Duration::from_millis(1600), "a twentieth of the time");
+        assert_eq!(pause(long, 0), Duration::from_secs(2), "nothing to compare takes no 4 s");
+        assert_eq!(pause(long, 1_000_000), Duration::from_secs(80), "a million may");
     }
 
     fn id(n: u128) -> Uuid {

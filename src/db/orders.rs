@@ -1,6 +1,6 @@
 //! Orders: placing, finding, settling. The decisions are in sql/functions.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -26,11 +26,6 @@ pub struct SettledBatch {
     pub duplicates: i32,
     pub dead_lettered: i32,
 }
-
-/// Live orders of one piece: a millisecond of the database.
-const PIECE_ORDERS_MAX: i32 = 1000;
-/// A piece that took longer has waited for something, and resting does not make up for that.
-const REST_MAX: Duration = Duration::from_millis(20);
 
 impl Database {
     /// Makes purchase requests of one product durable in the queue; the answers are in the order of the requests.
@@ -197,9 +192,7 @@ impl Database {
             .collect()
     }
 
-    /// Who holds a unit of a sale or waits for one. Read in pieces; after each it rests `rests` times as long as that took,
-    /// because reading all of a large sale at once takes a core from the purchases for tens of milliseconds. Orders that
-    /// are placed or settled meanwhile may be among them or not.
+    /// Who holds a unit of a sale or waits for one.
     ///
     /// # Errors
     /// [`DbError`].
@@ -207,25 +200,11 @@ impl Database {
         &self,
         product_id: ProductId,
         flash_sale_id: SaleId,
-        rests: u32,
     ) -> Result<Vec<(UserId, OrderId)>, DbError> {
-        let mut live = Vec::new();
-        let mut after = Uuid::nil();
-        loop {
-            let started = Instant::now();
-            let piece = self
-                .query(
-                    "select user_id, order_id from flashsale.live_orders($1, $2, $3, $4)",
-                    &[&product_id, &flash_sale_id, &after, &PIECE_ORDERS_MAX],
-                )
-                .await?;
-            live.extend(piece.iter().map(|row| (row.get::<_, UserId>(0), row.get::<_, OrderId>(1))));
-            match live.last() {
-                Some((user_id, _)) if i32::try_from(piece.len()) == Ok(PIECE_ORDERS_MAX) => after = *user_id,
-                _ => return Ok(live),
-            }
-            tokio::time::sleep((started.elapsed() * rests).min(REST_MAX)).await;
-        }
+        let rows = self
+            .query("select user_id, order_id from flashsale.live_orders($1, $2)", &[&product_id, &flash_sale_id])
+            .await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 }
 

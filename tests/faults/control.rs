@@ -174,9 +174,8 @@ const SABOTAGES: &[Sabotage] = &[
     Sabotage {
         name: "the reconciler finds no order and takes the tokens of all",
         fault: "none",
-        sql: "create or replace function flashsale.live_orders(
-                  p_product_id uuid, p_flash_sale_id uuid, p_after uuid, p_orders_max integer
-              ) returns table (user_id uuid, order_id uuid)
+        sql: "create or replace function flashsale.live_orders(p_product_id uuid, p_flash_sale_id uuid)
+              returns table (user_id uuid, order_id uuid)
               language sql as 'select null::uuid, null::uuid where false'",
         finds: "8 gate",
     },

@@ -166,12 +166,7 @@ const FUNCTIONS: &[Function] = &[
     },
     // No migration is there: not ready.
     Function { name: "public._sqlx_migrations", parameters: &[], columns: &[INT8], call: |_| one(vec![some([0; 8])]) },
-    Function {
-        name: "flashsale.live_orders",
-        parameters: &[UUID, UUID, UUID, INT4],
-        columns: &[UUID, UUID],
-        call: |_| Vec::new(),
-    },
+    Function { name: "flashsale.live_orders", parameters: &[UUID, UUID], columns: &[UUID, UUID], call: |_| Vec::new() },
     Function {
         name: "flashsale.claim_idempotency_keys",
         parameters: &[TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY, UUID_ARRAY, FLOAT8],
