@@ -1,9 +1,10 @@
 //! What an API process does besides answering: it follows the database, so that what it holds in memory is fresh and
 //! what it hears reaches those who wait.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::gauge;
 use tokio::sync::mpsc;
@@ -23,6 +24,9 @@ use crate::gate::TokenGate;
 
 /// Orders asked for by one sweep.
 const SWEEP_MAX: usize = 5000;
+/// Longer than this at a time, sold-out latches are not closed: reading the holders of many large sales takes seconds, and
+/// nothing else in memory is refreshed meanwhile.
+const LATCHES_BUDGET: Duration = Duration::from_millis(100);
 /// Announcements taken in at once.
 const NEWS_MAX: usize = 256;
 
@@ -133,7 +137,8 @@ impl Follower {
         self.keep_latches().await
     }
 
-    /// Closes the sold-out latch of sales that the database says are sold out, and opens the others.
+    /// Closes the sold-out latch of sales that the database says are sold out, and opens the others. Those that started
+    /// last come first; what is not closed within [`LATCHES_BUDGET`] is closed by the next refresh.
     async fn keep_latches(&self) -> Result<(), DbError> {
         let board = self.board.current();
         let now = self.board.database_now();
@@ -144,11 +149,16 @@ impl Follower {
                 self.board.unlatch(latched);
             }
         }
-        for sale in near {
-            if sale.is_sold_out() && !self.board.is_latched(sale.flash_sale_id) {
-                let holders = self.database.live_orders(sale.product_id, sale.flash_sale_id).await?;
-                self.board.latch(sale.flash_sale_id, holders.into_iter().map(|(user, _)| user).collect());
+        let mut unlatched: Vec<&SaleSnapshot> =
+            near.into_iter().filter(|sale| sale.is_sold_out() && !self.board.is_latched(sale.flash_sale_id)).collect();
+        unlatched.sort_unstable_by_key(|sale| Reverse(sale.start_date));
+        let begun = Instant::now();
+        for sale in unlatched {
+            if begun.elapsed() > LATCHES_BUDGET {
+                break;
             }
+            let holders = self.database.live_orders(sale.product_id, sale.flash_sale_id).await?;
+            self.board.latch(sale.flash_sale_id, holders.into_iter().map(|(user, _)| user).collect());
         }
         Ok(())
     }
@@ -178,7 +188,8 @@ impl Follower {
         }
         let board = self.board.current();
         let now = self.board.database_now();
-        let sales: Vec<&SaleSnapshot> = sales_with_gate(&board.sales, now).collect();
+        let mut sales: Vec<&SaleSnapshot> = sales_with_gate(&board.sales, now).collect();
+        reconciler.begin_round(&mut sales);
         gate.retain(&sales.iter().map(|sale| sale.flash_sale_id).collect::<Vec<_>>());
         for sale in sales {
             if let Err(super::reconcile_gate::ReconcileError::Database(error)) =

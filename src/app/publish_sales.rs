@@ -1,44 +1,97 @@
 //! A worker's chores: the shared read cache and the gate in Redis are kept equal to the database, and old rows deleted.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile_gate::{GateReconciler, ReconcileError, sales_with_gate};
 use super::retry::Complaint;
 use crate::config::intervals;
 use crate::db::Database;
+use crate::domain::SaleSnapshot;
 use crate::gate::RedisGate;
 
 /// Rows of each kind deleted by one call.
 const PRUNE_ROWS_MAX: i32 = 10_000;
 
-/// Keeps Redis up to date until `stopping`. Every worker does so: all of it is idempotent.
+/// Keeps the shared read cache up to date until `stopping`. Every worker does so: all of it is idempotent.
 pub async fn publish_sales_until(stopping: CancellationToken, database: Database, redis: Arc<RedisGate>) {
-    let mut reconciler = GateReconciler::default();
-    let mut tick = tokio::time::interval(intervals::BOARD_REFRESH / 2);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut reconcile_at = Instant::now();
-    let mut complaint = Complaint::default();
-    loop {
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            _ = tick.tick() => {}
-        }
+    let mut tick = ticker(intervals::BOARD_REFRESH / 2);
+    let mut chore = RedisChore::new("the sales cannot be kept up to date in Redis: trying again until they can");
+    while chore.is_next(&stopping, &mut tick).await {
         redis.probe().await;
-        if !redis.is_available() {
-            continue;
+        if redis.is_available() {
+            chore.done(&redis, publish_sales(&database, &redis).await);
         }
-        let reconcile = Instant::now() >= reconcile_at;
-        if reconcile {
-            reconcile_at = Instant::now() + intervals::RECONCILE;
+    }
+}
+
+/// Makes the gates equal to the database until `stopping`. A loop of its own: comparing many large gates takes seconds, and
+/// the read cache must not grow old meanwhile.
+pub async fn reconcile_gates_until(stopping: CancellationToken, database: Database, redis: Arc<RedisGate>) {
+    let mut reconciler = GateReconciler::default();
+    let mut tick = ticker(intervals::RECONCILE);
+    let mut chore = RedisChore::new("the gates cannot be compared with the database: trying again until they can");
+    while chore.is_next(&stopping, &mut tick).await {
+        if redis.is_available() {
+            chore.done(&redis, reconcile_gates(&database, &redis, &mut reconciler).await);
         }
-        match publish_once(&database, &redis, reconcile.then_some(&mut reconciler)).await {
+    }
+}
+
+/// Writes the sales to the read cache.
+///
+/// # Errors
+/// [`ReconcileError`].
+pub async fn publish_sales(database: &Database, redis: &RedisGate) -> Result<(), ReconcileError> {
+    let now = database.list_sales().await?;
+    Ok(redis.put_sales(now.database_time, &now.sales).await?)
+}
+
+/// Makes the gates of the sales near their windows equal to the database.
+///
+/// # Errors
+/// [`ReconcileError`].
+pub async fn reconcile_gates(
+    database: &Database,
+    redis: &RedisGate,
+    reconciler: &mut GateReconciler,
+) -> Result<(), ReconcileError> {
+    let now = database.list_sales().await?;
+    let mut sales: Vec<&SaleSnapshot> = sales_with_gate(&now.sales, now.database_time).collect();
+    reconciler.begin_round(&mut sales);
+    for sale in sales {
+        reconciler.reconcile_redis(redis, database, sale).await?;
+    }
+    Ok(())
+}
+
+/// How a chore that needs Redis and the database goes on, and what it says.
+struct RedisChore {
+    complaint: Complaint,
+    says: &'static str,
+}
+
+impl RedisChore {
+    fn new(says: &'static str) -> Self {
+        Self { complaint: Complaint::default(), says }
+    }
+
+    /// Waits for the next time; false when it is time to stop.
+    async fn is_next(&self, stopping: &CancellationToken, tick: &mut Interval) -> bool {
+        tokio::select! {
+            () = stopping.cancelled() => false,
+            _ = tick.tick() => true,
+        }
+    }
+
+    fn done(&mut self, redis: &RedisGate, done: Result<(), ReconcileError>) {
+        match done {
             Ok(()) => {}
-            Err(ReconcileError::Database(error)) if complaint.is_due(&error) => {
-                tracing::error!(%error, "the sales cannot be kept up to date in Redis: trying again until they can");
+            Err(ReconcileError::Database(error)) if self.complaint.is_due(&error) => {
+                tracing::error!(%error, "{}", self.says);
             }
             Err(ReconcileError::Database(_)) => {}
             Err(ReconcileError::Redis(error)) => redis.mark_unavailable(&error),
@@ -46,29 +99,15 @@ pub async fn publish_sales_until(stopping: CancellationToken, database: Database
     }
 }
 
-/// Writes the sales to the read cache and, with a reconciler, makes the gates equal to the database.
-///
-/// # Errors
-/// [`ReconcileError`].
-pub async fn publish_once(
-    database: &Database,
-    redis: &RedisGate,
-    reconciler: Option<&mut GateReconciler>,
-) -> Result<(), ReconcileError> {
-    let now = database.list_sales().await?;
-    redis.put_sales(now.database_time, &now.sales).await?;
-    if let Some(reconciler) = reconciler {
-        for sale in sales_with_gate(&now.sales, now.database_time) {
-            reconciler.reconcile_redis(redis, database, sale).await?;
-        }
-    }
-    Ok(())
+fn ticker(period: Duration) -> Interval {
+    let mut ticker = tokio::time::interval(period);
+    ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticker
 }
 
 /// Deletes old rows until `stopping`.
 pub async fn prune_until(stopping: CancellationToken, database: Database) {
-    let mut prune = tokio::time::interval(intervals::PRUNE);
-    prune.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut prune = ticker(intervals::PRUNE);
     loop {
         tokio::select! {
             () = stopping.cancelled() => return,

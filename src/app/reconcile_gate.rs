@@ -1,7 +1,7 @@
 //! Reconciling: a gate's holders are made equal to the live orders in the database, and its capacity to the quantity.
 //! This is how tokens come back whatever was lost: a crash between gate and queue, a reply, Redis itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use metrics::counter;
@@ -13,8 +13,11 @@ use crate::gate::{GateRepair, GateState, ProcessGate, RedisError, RedisGate};
 
 /// Gates are made ready this long before their sale starts, and kept as long after it ended.
 const AROUND_WINDOW: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
-/// A full comparison is made again after this many times the time the last one took: at most a twentieth of a core.
+/// A gate is compared again after this many times the time the last comparison took: at most a twentieth of a core.
 const COST_FACTOR: u32 = 20;
+/// All gates together are compared for this long in a round, which is every [`intervals::RECONCILE`]: at most a tenth of
+/// a core, and a gate that is not there yet waits no longer than that.
+const ROUND_BUDGET: Duration = Duration::from_millis(50);
 /// What a comparison takes at most, and more for each live order. The rest was waiting, for a lock or a network that
 /// stood still, and must not keep the gate from being compared as soon as that is over.
 const COST_MAX: Duration = Duration::from_millis(100);
@@ -38,6 +41,8 @@ pub enum ReconcileError {
 pub struct GateReconciler {
     suspects: HashMap<(SaleId, UserId, OrderId), Instant>,
     due: HashMap<SaleId, Instant>,
+    /// What this round's comparisons took.
+    spent: Duration,
 }
 
 /// The sales whose gates must be there at `now`.
@@ -49,6 +54,15 @@ pub fn sales_with_gate(
 }
 
 impl GateReconciler {
+    /// Begins a round over these sales, which are put in the order of their turn: new ones first, then those that have
+    /// waited longest. A gate that is there is left for the next round once this one's time is spent.
+    pub fn begin_round(&mut self, sales: &mut [&SaleSnapshot]) {
+        self.spent = Duration::ZERO;
+        let ids: HashSet<SaleId> = sales.iter().map(|sale| sale.flash_sale_id).collect();
+        self.due.retain(|id, _| ids.contains(id));
+        sales.sort_by_key(|sale| self.due.get(&sale.flash_sale_id));
+    }
+
     /// Reconciles one sale's gate in Redis, if it is unknown, has another capacity, or is due. Answers the number of
     /// holders repaired.
     ///
@@ -104,12 +118,12 @@ impl GateReconciler {
     }
 
     /// Whether a gate of this capacity and number of holders need not be compared with the database now. One that has as
-    /// many holders as there are live orders is compared now and then; another as often as its cost allows.
+    /// many holders as there are live orders is compared now and then; another as often as its cost and the others' allow.
     fn can_wait(&self, sale: &SaleSnapshot, size: Option<(i64, i64)>) -> bool {
         let Some((capacity, holders)) = size else { return false };
         let Some(due) = self.due.get(&sale.flash_sale_id) else { return false };
         let due = if holders == i64::from(sale.live) { *due + SAME_SIZE_PAUSE } else { *due };
-        capacity == i64::from(sale.quantity) && Instant::now() < due
+        capacity == i64::from(sale.quantity) && (Instant::now() < due || self.spent >= ROUND_BUDGET)
     }
 
     /// The repair, and the number of live orders.
@@ -140,6 +154,7 @@ impl GateReconciler {
     }
 
     fn done(&mut self, sale: &SaleSnapshot, repair: &GateRepair, live: usize, took: Duration) -> usize {
+        self.spent += took;
         self.due.insert(sale.flash_sale_id, Instant::now() + pause(took, live));
         let repaired = repair.put.len() + repair.remove.len();
         if !repair.is_empty() {
@@ -201,7 +216,8 @@ mod tests {
 
     use uuid::Uuid;
 
-    use super::{compare, pause};
+    use super::{GateReconciler, compare, pause};
+    use crate::domain::SaleSnapshot;
     use crate::gate::{GateRepair, GateState};
 
     const GRACE: Duration = Duration::from_secs(7);
@@ -217,6 +233,49 @@ mod tests {
 
     fn id(n: u128) -> Uuid {
         Uuid::from_u128(n)
+    }
+
+    fn sale(n: u128) -> SaleSnapshot {
+        let at = chrono::DateTime::UNIX_EPOCH;
+        SaleSnapshot {
+            flash_sale_id: id(n),
+            product_id: id(n),
+            name: String::new(),
+            description: String::new(),
+            price_in_cents: 1,
+            quantity: 10,
+            sold: 0,
+            live: 0,
+            start_date: at,
+            end_date: at,
+        }
+    }
+
+    #[test]
+    fn a_round_takes_turns_and_new_gates_never_wait() {
+        let nothing = GateRepair { put: vec![], remove: vec![], capacity: None };
+        let (first, second, new, ended) = (sale(1), sale(2), sale(3), sale(4));
+        let mut reconciler = GateReconciler::default();
+        for compared in [&ended, &second, &first] {
+            reconciler.done(compared, &nothing, 0, Duration::from_millis(1));
+        }
+        let mut turns = [&first, &new, &second];
+        reconciler.begin_round(&mut turns);
+        assert_eq!(
+            turns.map(|sale| sale.flash_sale_id),
+            [new.flash_sale_id, second.flash_sale_id, first.flash_sale_id]
+        );
+        assert!(!reconciler.due.contains_key(&ended.flash_sale_id), "an ended sale is forgotten");
+
+        let small = Some((10, 3));
+        reconciler.due.insert(second.flash_sale_id, Instant::now());
+        assert!(!reconciler.can_wait(&second, small), "its turn");
+        reconciler.done(&first, &nothing, 0, Duration::from_millis(60));
+        assert!(reconciler.can_wait(&second, small), "this round's time is spent");
+        assert!(!reconciler.can_wait(&second, None), "a gate that is not there is loaded whatever it takes");
+        assert!(!reconciler.can_wait(&second, Some((9, 3))), "and so is a changed quantity");
+        reconciler.begin_round(&mut turns);
+        assert!(!reconciler.can_wait(&second, small), "the next round has time again");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::app::authenticate::ensure_administrator;
 use crate::app::passwords::Passwords;
-use crate::app::publish_sales::publish_once;
+use crate::app::publish_sales::{publish_sales, reconcile_gates};
 use crate::app::reconcile_gate::GateReconciler;
 use crate::config::{Config, deadlines};
 use crate::db::{self, Database};
@@ -36,7 +36,8 @@ pub async fn reconcile(config: &Config) -> anyhow::Result<()> {
         return Ok(());
     };
     let database = Database::new(url, 1, "flashsale reconcile", deadlines::SETTLE_STATEMENT)?;
-    publish_once(&database, &redis, Some(&mut GateReconciler::default())).await?;
+    publish_sales(&database, &redis).await?;
+    reconcile_gates(&database, &redis, &mut GateReconciler::default()).await?;
     println!("the gates in Redis are up to date");
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::publish_sales::{prune_until, publish_sales_until};
+use crate::app::publish_sales::{prune_until, publish_sales_until, reconcile_gates_until};
 use crate::app::settle_orders::settle_until;
 use crate::config::{Bounds, deadlines};
 use crate::db::{Database, DbError, Outage};
@@ -25,7 +25,7 @@ pub async fn work_until(
     let pool =
         |size, name| Ok::<_, DbError>(Database::new(url, size, name, deadlines::SETTLE_STATEMENT)?.telling(outage));
     let settling = pool(bounds.settle_loops, "flashsale worker")?;
-    let chores = pool(2, "flashsale worker chores")?;
+    let chores = pool(3, "flashsale worker chores")?;
     let batch_max = i32::try_from(bounds.settle_batch_max).unwrap_or(i32::MAX);
     let mut tasks = JoinSet::new();
     for _ in 0..bounds.settle_loops {
@@ -33,7 +33,8 @@ pub async fn work_until(
     }
     tasks.spawn(prune_until(stopping.clone(), chores.clone()));
     if let Some(redis) = redis {
-        tasks.spawn(publish_sales_until(stopping.clone(), chores, redis));
+        tasks.spawn(publish_sales_until(stopping.clone(), chores.clone(), Arc::clone(&redis)));
+        tasks.spawn(reconcile_gates_until(stopping.clone(), chores, redis));
     }
     tracing::info!(loops = bounds.settle_loops, batch_max, "settling purchases");
     while let Some(ended) = tasks.join_next().await {
