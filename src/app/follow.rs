@@ -1,7 +1,6 @@
 //! What an API process does besides answering: it follows the database, so that what it holds in memory is fresh and
 //! what it hears reaches those who wait.
 
-use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -137,8 +136,8 @@ impl Follower {
         self.keep_latches().await
     }
 
-    /// Closes the sold-out latch of sales that the database says are sold out, and opens the others. Those that started
-    /// last come first; what is not closed within [`LATCHES_BUDGET`] is closed by the next refresh.
+    /// Opens the sold-out latch of sales that have units again. Closes that of sold-out sales which somebody asks for;
+    /// what is not closed within [`LATCHES_BUDGET`] is closed by the next refresh.
     async fn keep_latches(&self) -> Result<(), DbError> {
         let board = self.board.current();
         let now = self.board.database_now();
@@ -149,9 +148,10 @@ impl Follower {
                 self.board.unlatch(latched);
             }
         }
-        let mut unlatched: Vec<&SaleSnapshot> =
-            near.into_iter().filter(|sale| sale.is_sold_out() && !self.board.is_latched(sale.flash_sale_id)).collect();
-        unlatched.sort_unstable_by_key(|sale| Reverse(sale.start_date));
+        let unlatched = near.into_iter().filter(|sale| {
+            let id = sale.flash_sale_id;
+            sale.is_sold_out() && self.board.full_gates().contains(id) && !self.board.is_latched(id)
+        });
         let begun = Instant::now();
         for sale in unlatched {
             if begun.elapsed() > LATCHES_BUDGET {

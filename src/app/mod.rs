@@ -3,6 +3,7 @@
 pub mod authenticate;
 pub mod find_orders;
 pub mod follow;
+mod full_gates;
 pub mod idempotency;
 pub mod manage_sales;
 pub mod outcomes;

@@ -132,9 +132,29 @@ impl Purchases {
         idempotency_key: Option<String>,
         wait: Option<Duration>,
     ) -> Result<Placed, PlaceOrderError> {
-        if self.board.is_sold_out_for(sale, user_id) {
+        let full_gates = self.board.full_gates();
+        if self.board.is_sold_out_for(sale, user_id)
+            || full_gates.hold(sale).await && self.board.is_sold_out_for(sale, user_id)
+        {
             return Err(PlaceOrderError::Refused(Refusal::SoldOut));
         }
+        let placed = self.admit_and_submit(sale, user_id, product_id, idempotency_key, wait).await;
+        if matches!(placed, Err(PlaceOrderError::Refused(Refusal::SoldOut))) {
+            full_gates.note(sale);
+            // The answer can wait, too: its reader would only ask again.
+            full_gates.hold(sale).await;
+        }
+        placed
+    }
+
+    async fn admit_and_submit(
+        &self,
+        sale: SaleId,
+        user_id: UserId,
+        product_id: ProductId,
+        idempotency_key: Option<String>,
+        wait: Option<Duration>,
+    ) -> Result<Placed, PlaceOrderError> {
         let asked = Uuid::now_v7();
         let (admission, gate) = self.gate.take(sale, user_id, asked).await;
         let order_id = match admission {

@@ -22,9 +22,10 @@ const ROUND_BUDGET: Duration = Duration::from_millis(50);
 /// stood still, and must not keep the gate from being compared as soon as that is over.
 const COST_MAX: Duration = Duration::from_millis(100);
 const COST_MAX_PER_ORDER: Duration = Duration::from_micros(10);
-
-/// A gate that is as large as it should be is compared again after this.
-const SAME_SIZE_PAUSE: Duration = Duration::from_secs(5);
+/// A gate whose numbers give no hint that anything is wrong is compared again after the first of these; one that was
+/// found right and has not moved since after twice as long each time, up to the second.
+const CALM_PAUSE: Duration = Duration::from_secs(5);
+const CALM_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What reconciling needs failed.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +41,21 @@ pub enum ReconcileError {
 #[derive(Default)]
 pub struct GateReconciler {
     suspects: HashMap<(SaleId, UserId, OrderId), Instant>,
-    due: HashMap<SaleId, Instant>,
+    turns: HashMap<SaleId, Turn>,
     /// What this round's comparisons took.
     spent: Duration,
+}
+
+/// When a gate is to be compared again.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    compared_at: Instant,
+    /// At the earliest, for what it costs.
+    pause: Duration,
+    /// While there is no hint that anything is wrong.
+    calm_pause: Duration,
+    /// How many live orders there were, when each was accounted for and the gate held nobody else.
+    right_with: Option<usize>,
 }
 
 /// The sales whose gates must be there at `now`.
@@ -59,8 +72,8 @@ impl GateReconciler {
     pub fn begin_round(&mut self, sales: &mut [&SaleSnapshot]) {
         self.spent = Duration::ZERO;
         let ids: HashSet<SaleId> = sales.iter().map(|sale| sale.flash_sale_id).collect();
-        self.due.retain(|id, _| ids.contains(id));
-        sales.sort_by_key(|sale| self.due.get(&sale.flash_sale_id));
+        self.turns.retain(|id, _| ids.contains(id));
+        sales.sort_by_key(|sale| self.turns.get(&sale.flash_sale_id).map(|turn| turn.compared_at));
     }
 
     /// Reconciles one sale's gate in Redis, if it is unknown, has another capacity, or is due. Answers the number of
@@ -86,7 +99,6 @@ impl GateReconciler {
             return Ok(0);
         }
         let started = Instant::now();
-        self.due.insert(sale.flash_sale_id, started + intervals::RECONCILE);
         let state = match known {
             Some(_) => redis.state(sale.flash_sale_id).await?,
             None => None,
@@ -117,13 +129,22 @@ impl GateReconciler {
         Ok(self.done(sale, &repair, live, started.elapsed()))
     }
 
-    /// Whether a gate of this capacity and number of holders need not be compared with the database now. One that has as
-    /// many holders as there are live orders is compared now and then; another as often as its cost and the others' allow.
+    /// Whether a gate of this capacity and number of holders need not be compared with the database now.
     fn can_wait(&self, sale: &SaleSnapshot, size: Option<(i64, i64)>) -> bool {
         let Some((capacity, holders)) = size else { return false };
-        let Some(due) = self.due.get(&sale.flash_sale_id) else { return false };
-        let due = if holders == i64::from(sale.live) { *due + SAME_SIZE_PAUSE } else { *due };
-        capacity == i64::from(sale.quantity) && (Instant::now() < due || self.spent >= ROUND_BUDGET)
+        if capacity != i64::from(sale.quantity) {
+            return false;
+        }
+        let Some(turn) = self.turns.get(&sale.flash_sale_id) else { return self.spent >= ROUND_BUDGET };
+        let live = i64::from(sale.live);
+        // Holders without an order are on their way or lost, and nobody misses their tokens before the gate is full.
+        let is_calm = holders == live || (live..capacity).contains(&holders);
+        let pause = match turn.right_with {
+            Some(then) if usize::try_from(live) == Ok(then) && holders == live => turn.calm_pause,
+            _ if is_calm => turn.pause.max(CALM_PAUSE),
+            _ => turn.pause,
+        };
+        turn.compared_at.elapsed() < pause || self.spent >= ROUND_BUDGET
     }
 
     /// The repair, and the number of live orders.
@@ -155,7 +176,15 @@ impl GateReconciler {
 
     fn done(&mut self, sale: &SaleSnapshot, repair: &GateRepair, live: usize, took: Duration) -> usize {
         self.spent += took;
-        self.due.insert(sale.flash_sale_id, Instant::now() + pause(took, live));
+        let is_right = repair.is_empty() && !self.suspects.keys().any(|(of, _, _)| *of == sale.flash_sale_id);
+        let right_with = is_right.then_some(live);
+        let calm_pause = match self.turns.get(&sale.flash_sale_id) {
+            Some(turn) if is_right && turn.right_with == right_with => (turn.calm_pause * 2).min(CALM_PAUSE_MAX),
+            _ => CALM_PAUSE,
+        };
+        let pause = pause(took, live);
+        let turn = Turn { compared_at: Instant::now(), pause, calm_pause: calm_pause.max(pause), right_with };
+        self.turns.insert(sale.flash_sale_id, turn);
         let repaired = repair.put.len() + repair.remove.len();
         if !repair.is_empty() {
             counter!("flashsale_gate_repairs_total").increment(repaired as u64);
@@ -216,7 +245,7 @@ mod tests {
 
     use uuid::Uuid;
 
-    use super::{GateReconciler, compare, pause};
+    use super::{CALM_PAUSE, CALM_PAUSE_MAX, GateReconciler, compare, pause};
     use crate::domain::SaleSnapshot;
     use crate::gate::{GateRepair, GateState};
 
@@ -251,13 +280,25 @@ mod tests {
         }
     }
 
+    const NOTHING: GateRepair = GateRepair { put: vec![], remove: vec![], capacity: None };
+
+    /// A reconciler that compared this gate `ago`, which took no time, and found nothing to repair, so many times.
+    fn compared(sale: &SaleSnapshot, times: usize, ago: Duration) -> GateReconciler {
+        let mut reconciler = GateReconciler::default();
+        for _ in 0..times {
+            reconciler.done(sale, &NOTHING, usize::try_from(sale.live).unwrap(), Duration::ZERO);
+        }
+        let turn = reconciler.turns.get_mut(&sale.flash_sale_id).unwrap();
+        turn.compared_at = turn.compared_at.checked_sub(ago).unwrap();
+        reconciler
+    }
+
     #[test]
     fn a_round_takes_turns_and_new_gates_never_wait() {
-        let nothing = GateRepair { put: vec![], remove: vec![], capacity: None };
         let (first, second, new, ended) = (sale(1), sale(2), sale(3), sale(4));
         let mut reconciler = GateReconciler::default();
         for compared in [&ended, &second, &first] {
-            reconciler.done(compared, &nothing, 0, Duration::from_millis(1));
+            reconciler.done(compared, &NOTHING, 3, Duration::from_millis(1));
         }
         let mut turns = [&first, &new, &second];
         reconciler.begin_round(&mut turns);
@@ -265,17 +306,36 @@ mod tests {
             turns.map(|sale| sale.flash_sale_id),
             [new.flash_sale_id, second.flash_sale_id, first.flash_sale_id]
         );
-        assert!(!reconciler.due.contains_key(&ended.flash_sale_id), "an ended sale is forgotten");
+        assert!(!reconciler.turns.contains_key(&ended.flash_sale_id), "an ended sale is forgotten");
 
-        let small = Some((10, 3));
-        reconciler.due.insert(second.flash_sale_id, Instant::now());
-        assert!(!reconciler.can_wait(&second, small), "its turn");
-        reconciler.done(&first, &nothing, 0, Duration::from_millis(60));
-        assert!(reconciler.can_wait(&second, small), "this round's time is spent");
-        assert!(!reconciler.can_wait(&second, None), "a gate that is not there is loaded whatever it takes");
-        assert!(!reconciler.can_wait(&second, Some((9, 3))), "and so is a changed quantity");
+        let known = Some((10, 3));
+        assert!(!reconciler.can_wait(&new, known), "nobody has compared it yet");
+        reconciler.done(&first, &NOTHING, 3, Duration::from_millis(60));
+        assert!(reconciler.can_wait(&new, known), "this round's time is spent");
+        assert!(!reconciler.can_wait(&new, None), "a gate that is not there is loaded whatever it takes");
+        assert!(!reconciler.can_wait(&new, Some((9, 3))), "and so is a changed quantity");
         reconciler.begin_round(&mut turns);
-        assert!(!reconciler.can_wait(&second, small), "the next round has time again");
+        assert!(!reconciler.can_wait(&new, known), "the next round has time again");
+    }
+
+    #[test]
+    fn a_gate_is_compared_as_often_as_its_numbers_hint_at_a_difference() {
+        let sale = SaleSnapshot { live: 3, ..sale(1) };
+        let can_wait = |times, ago, holders| compared(&sale, times, ago).can_wait(&sale, Some((10, holders)));
+        let (second, pause) = (Duration::from_secs(1), CALM_PAUSE);
+        assert!(!can_wait(1, second, 2), "an order without a token");
+        assert!(!can_wait(1, second, 10), "tokens without an order, and the gate is full");
+        assert!(can_wait(1, second, 9), "no matter while tokens are free");
+        assert!(!can_wait(1, pause, 9), "but not for ever");
+        assert!(can_wait(1, second, 3) && !can_wait(1, pause, 3), "as many as there should be");
+        assert!(can_wait(2, pause, 3) && !can_wait(2, pause * 2, 3), "found right twice");
+        assert!(can_wait(99, CALM_PAUSE_MAX - second, 3) && !can_wait(99, CALM_PAUSE_MAX, 3), "not for ever either");
+        let moved = SaleSnapshot { live: 4, ..sale.clone() };
+        assert!(!compared(&sale, 9, pause).can_wait(&moved, Some((10, 4))), "it has moved since");
+        let mut reconciler = compared(&sale, 9, pause);
+        let repair = GateRepair { put: vec![(id(1), id(2))], ..NOTHING };
+        reconciler.done(&sale, &repair, 3, Duration::from_millis(1));
+        assert_eq!(reconciler.turns[&sale.flash_sale_id].calm_pause, CALM_PAUSE, "it was wrong");
     }
 
     #[test]

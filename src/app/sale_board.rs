@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::full_gates::FullGates;
 use crate::domain::{ProductId, SaleId, SaleSnapshot, SaleStatus, UserId};
 
 /// Closer to a window's edge than this, our estimate of the database's clock is not trusted and the database is asked.
@@ -147,6 +148,7 @@ pub struct SaleBoard {
     board: ArcSwap<Board>,
     clock: ArcSwap<(DateTime<Utc>, Instant)>,
     latches: ArcSwap<HashMap<SaleId, Arc<Latch>>>,
+    full_gates: FullGates,
     changes: watch::Sender<Arc<Board>>,
     /// Held by who replaces the board: what is newer is decided against what is held.
     replacing: Mutex<()>,
@@ -162,6 +164,7 @@ impl Default for SaleBoard {
             board: ArcSwap::new(board),
             clock: ArcSwap::from_pointee((now, Instant::now())),
             latches: ArcSwap::default(),
+            full_gates: FullGates::default(),
             changes,
             replacing: Mutex::default(),
             refreshed_at: ArcSwapOption::empty(),
@@ -285,6 +288,12 @@ impl SaleBoard {
             latches.insert(sale, Arc::clone(&latch));
             latches
         });
+        self.full_gates.release(sale);
+    }
+
+    /// The sales whose gate was lately found full, and which are about to be latched.
+    pub const fn full_gates(&self) -> &FullGates {
+        &self.full_gates
     }
 
     /// Opens the latch of a sale that has units again, or is gone.

@@ -12,6 +12,8 @@ use crate::harness::{Books, Crowd, History, Monitor, Parts, Sale, Stack, User, a
 
 const SOLD_WITHIN: Duration = Duration::from_secs(40);
 const REPAIRED_WITHIN: Duration = Duration::from_secs(20);
+/// Less than what a full gate holds its crowd back for.
+const HELD_FOR: Duration = Duration::from_millis(200);
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 fn with_redis() -> Parts {
@@ -294,6 +296,25 @@ async fn crowd_is_turned_away_before_the_database() {
         assert_eq!(asked, 50, "of 2000 purchases for 50 units the database was asked {asked}, with redis: {redis}");
         Books::new(&stack, &sale, &history).check().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn crowd_at_a_gate_that_has_just_become_full_is_held_back() {
+    let stack = Stack::start().await;
+    let sale = stack.sale(1).await;
+    let users = stack.users(40).await;
+    // While nothing is settled nobody knows whether the sale will be sold out.
+    let locker = stack.database().await;
+    locker.batch_execute("begin; select from flashsale.flash_sales for update").await.unwrap();
+    let mut history = Crowd::new(&stack, &sale, &users[..1]).rush().await;
+    assert_eq!(history.promised().len(), 1, "{:#?}", history.summary());
+    let asked_at = Instant::now();
+    let held = Crowd::new(&stack, &sale, &users[1..]).over(39).rush().await;
+    assert!(asked_at.elapsed() > HELD_FOR, "turned away after {:?} already", asked_at.elapsed());
+    assert_eq!(held.count(|answer| matches!(answer, Answer::Refused { status: 400, .. })), 39, "{:#?}", held.summary());
+    locker.batch_execute("rollback").await.unwrap();
+    history.extend(held);
+    Books::new(&stack, &sale, &history).check().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
