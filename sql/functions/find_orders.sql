@@ -4,13 +4,17 @@
 -- As in place_orders the planner is held to one index look-up an ask.
 create or replace function flashsale.find_orders(p_user_ids uuid[], p_product_ids uuid[])
 returns table (ordinal integer, order_id uuid, product_id uuid, status text, failure_reason text)
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
+#variable_conflict use_column
+begin
+    return query
     select a.ordinal::integer, newest.order_id, newest.product_id, newest.status, newest.failure_reason
     from unnest(p_user_ids, p_product_ids) with ordinality as a (user_id, product_id, ordinal)
     cross join lateral (
@@ -37,5 +41,6 @@ as $$
         ) of_product
         order by of_product.accepted_at desc, of_product.order_id desc
         limit 1
-    ) newest
+    ) newest;
+end
 $$;

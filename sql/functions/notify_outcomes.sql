@@ -3,10 +3,12 @@
 -- A payload is limited to 8,000 bytes; all payloads of a batch leave with its one COMMIT. Written as text, in half the time
 -- that jsonb takes: there is nothing to escape in a uuid, a number or the word of an outcome.
 create or replace function flashsale.notify_outcomes(p_orders flashsale.orders[]) returns void
-language sql
+language plpgsql
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
-    select pg_notify('flashsale_outcomes', format(
+begin
+    perform pg_notify('flashsale_outcomes', format(
         '{"flash_sale_id":"%s","quantity":%s,"sold":%s,"outcomes":[%s]}', c.flash_sale_id, s.quantity, s.sold, c.outcomes
     ))
     from (
@@ -20,5 +22,6 @@ as $$
         ) n
         group by n.flash_sale_id, n.chunk
     ) c
-    join flashsale.flash_sales s on s.flash_sale_id = c.flash_sale_id
+    join flashsale.flash_sales s on s.flash_sale_id = c.flash_sale_id;
+end
 $$;

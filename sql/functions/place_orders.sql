@@ -4,7 +4,8 @@
 -- No more orders are live than there are units: an order in progress has its unit, unless the quantity is lowered later.
 -- Hazards: batches of one sale take turns on its intake, held until their COMMIT; so what is live is exact, and batches
 -- naming the same users cannot deadlock. The planner is held to one index look-up a row (lateral … offset 0), because a
--- plan made while orders was empty would otherwise outlive its truth and read every order of the sale for each batch.
+-- plan made while orders was empty would otherwise outlive its truth and read every order of the sale for each batch. So
+-- one plan serves all batches; planning each small one anew would cost more than placing it.
 create or replace function flashsale.place_orders(
     p_product_id uuid,
     p_order_ids uuid[],
@@ -18,6 +19,7 @@ set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
@@ -87,7 +89,7 @@ begin
         from placed p;
 
         if v_messages is not null then
-            perform pgmq.send_batch('purchases', v_messages);
+            perform pgmq.send_batch('purchases', v_messages, null::jsonb[], v_now);
             update flashsale.sale_intakes i
             set live = i.live + cardinality(v_messages)
             where i.flash_sale_id = v_sale.flash_sale_id;
