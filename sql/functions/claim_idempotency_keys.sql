@@ -7,7 +7,7 @@
 create or replace function flashsale.claim_idempotency_keys(
     p_callers text[], p_keys text[], p_fingerprints bytea[], p_claimants uuid[], p_lease interval
 ) returns table (ordinal integer, state text, answer_status smallint, answer_body bytea)
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off

@@ -6,7 +6,7 @@ create or replace function flashsale.create_sale(
     p_flash_sale_id uuid, p_product_id uuid, p_name text, p_description text, p_price_in_cent integer,
     p_quantity integer, p_start_date timestamptz, p_end_date timestamptz
 ) returns void
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin

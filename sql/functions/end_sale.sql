@@ -3,7 +3,7 @@
 -- Hazard: takes the row of the sale as update_sale does, so it waits for the batch being settled; then its intake, as
 -- settling does, so that a batch of purchases was accepted before the end or finds the sale ended.
 create or replace function flashsale.end_sale(p_flash_sale_id uuid) returns text
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

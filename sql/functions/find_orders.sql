@@ -4,7 +4,7 @@
 -- As in place_orders the planner is held to one index look-up an ask.
 create or replace function flashsale.find_orders(p_user_ids uuid[], p_product_ids uuid[])
 returns table (ordinal integer, order_id uuid, product_id uuid, status text, failure_reason text)
-language plpgsql stable
+language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off

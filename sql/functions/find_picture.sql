@@ -1,7 +1,7 @@
 -- The picture of a product: no row for a product there is not, nulls for one without a picture of its own.
 create or replace function flashsale.find_picture(p_product_id uuid)
 returns table (content_type text, bytes bytea, sha256 bytea)
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select i.content_type, i.bytes, i.sha256

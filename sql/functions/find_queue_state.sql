@@ -3,7 +3,7 @@
 -- the queue is (ops.queue_health counts it).
 create or replace function flashsale.find_queue_state()
 returns table (depth bigint, oldest_age_s double precision, drain_rate_per_s double precision, dead_letters bigint)
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select

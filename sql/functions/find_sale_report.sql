@@ -9,7 +9,7 @@ returns table (
     waited_p50_ms double precision, waited_p99_ms double precision, waited_max_ms double precision,
     overtaken bigint, failed_before_later_success bigint
 )
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     with sale as (

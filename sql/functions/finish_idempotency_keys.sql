@@ -4,7 +4,7 @@
 create or replace function flashsale.finish_idempotency_keys(
     p_callers text[], p_keys text[], p_claimants uuid[], p_statuses smallint[], p_bodies bytea[]
 ) returns void
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off

@@ -1,6 +1,6 @@
 -- Whether a user may administer sales now, whatever an older token says.
 create or replace function flashsale.is_administrator(p_user_id uuid) returns boolean
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select exists (

@@ -5,7 +5,7 @@ returns table (
     order_id uuid, product_id uuid, flash_sale_id uuid, name text, price_in_cent integer,
     status text, failure_reason text, accepted_at timestamptz, settled_at timestamptz
 )
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select o.order_id, o.product_id, o.flash_sale_id, p.name, p.price_in_cent,

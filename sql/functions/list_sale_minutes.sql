@@ -1,7 +1,7 @@
 -- The minutes of a sale in which something happened, at most the newest p_minutes_max, in their order.
 create or replace function flashsale.list_sale_minutes(p_flash_sale_id uuid, p_minutes_max integer)
 returns table (minute timestamptz, attempts bigint, accepted bigint, succeeded bigint, failed bigint)
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select newest.* from (

@@ -6,7 +6,7 @@ returns table (
     second timestamptz, attempts bigint, accepted bigint, succeeded bigint, failed bigint,
     remaining_stock bigint, queue_depth bigint, queue_oldest_age_s double precision
 )
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     with span as (

@@ -6,7 +6,7 @@ returns table (
     flash_sale_id uuid, product_id uuid, name text, description text, price_in_cent integer,
     quantity integer, sold integer, live integer, start_date timestamptz, end_date timestamptz, now_at timestamptz
 )
-language sql volatile
+language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select s.flash_sale_id, s.product_id, p.name, p.description, p.price_in_cent,

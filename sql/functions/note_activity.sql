@@ -5,7 +5,7 @@
 -- attempts, totals, sample, the first two sorted by their keys.
 create or replace function flashsale.note_activity(p_flash_sale_ids uuid[], p_answers text[], p_attempts bigint[])
 returns void
-language sql
+language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$
     insert into flashsale.sale_attempts as a (flash_sale_id, second, answer, attempts)

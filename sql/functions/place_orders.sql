@@ -13,7 +13,7 @@ create or replace function flashsale.place_orders(
     p_reserved_tokens text[],
     p_idempotency_keys text[]
 ) returns table (ordinal integer, outcome text, order_id uuid)
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off

@@ -3,7 +3,7 @@
 -- rows of each a call (hence materialized: a subquery with a limit that is run again for each row takes more). now(), not
 -- clock_timestamp(): only a stable time is looked up by index.
 create or replace function flashsale.prune(p_rows_max integer) returns void
-language sql
+language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$
     with old as materialized (

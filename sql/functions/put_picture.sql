@@ -3,7 +3,7 @@
 create or replace function flashsale.put_picture(
     p_product_id uuid, p_content_type text, p_bytes bytea, p_sha256 bytea
 ) returns boolean
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin

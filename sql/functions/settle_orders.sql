@@ -2,7 +2,7 @@
 -- COMMIT: a rollback gives every message back. Answers what became of the messages; nothing taken is a row of zeros.
 create or replace function flashsale.settle_orders(p_batch_max integer)
 returns table (messages integer, succeeded integer, failed integer, duplicates integer, dead_lettered integer)
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -7,7 +7,7 @@
 -- which would give them up with a message that failed: settlements and intakes are taken below that lock only.
 create or replace function flashsale.settle_orders_singly(p_batch_max integer)
 returns table (messages integer, succeeded integer, failed integer, duplicates integer, dead_lettered integer)
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off  -- as in settle_messages
 as $$

@@ -1,5 +1,6 @@
--- flashsale_dba reads the ops views and nothing else: every other table, view, sequence and function is tried.
-select plan(12);
+-- What each role may do, and that it may do nothing else: every table, view, sequence, schema and function is tried.
+-- flashsale_api and flashsale_worker execute what their processes call, flashsale_dba reads the ops views.
+select plan(27);
 select fixture.add_users('{1}');
 select fixture.open_sale(1, 1);
 select fixture.place(1, '{1}', '{1}');
@@ -44,6 +45,84 @@ select row_eq(
       from pg_roles where rolname = 'flashsale_dba'$$,
     row (false, false, false, false, false, false), 'the role itself can do nothing'
 );
+
+-- The processes' roles.
+create temporary table may_call as
+select r.role, p.proname::text collate "default" as function
+from (values ('flashsale_api'), ('flashsale_worker')) r (role)
+join pg_proc p on has_function_privilege(r.role, p.oid, 'execute')
+where p.pronamespace = 'flashsale'::regnamespace;
+select results_eq(
+    $$select m.function from may_call m where m.role = 'flashsale_worker' order by 1$$,
+    array['installed_migration', 'list_sales', 'live_orders', 'prune', 'settle_orders', 'settle_orders_singly'],
+    'what a worker may call'
+);
+select is_empty(
+    $$select m.function from may_call m
+      where m.role = 'flashsale_api' and m.function ~ '^(settle|take|prune|dead|notify|free)'$$,
+    'the API settles nothing'
+);
+select cmp_ok(count(*), '>=', 25::bigint, 'and may call what it needs') from may_call m where m.role = 'flashsale_api';
+select is_empty(
+    $$select p.oid::regprocedure from pg_proc p
+      where p.pronamespace = 'flashsale'::regnamespace
+          and exists (select from may_call m where m.function = p.proname) and not p.prosecdef$$,
+    'each acts with the rights of its owner'
+);
+select is_empty(
+    $$select p.oid::regprocedure from pg_proc p
+      where p.pronamespace in ('flashsale'::regnamespace, 'ops'::regnamespace)
+          and p.prosecdef and not coalesce(p.proconfig, '{}') @> array['search_path=pg_catalog, pg_temp']$$,
+    'and finds its names where it was told to, whoever calls it'
+);
+select is_empty(
+    $$select p.oid::regprocedure from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+      where p.pronamespace = 'flashsale'::regnamespace and a.grantee = 0$$,
+    'nobody else may call anything'
+);
+select is_empty(
+    $$select r.role, c.oid::regclass
+      from (values ('flashsale_api'), ('flashsale_worker'), ('public')) r (role)
+      cross join pg_class c
+      where c.relnamespace in ('flashsale'::regnamespace, 'pgmq'::regnamespace, 'ops'::regnamespace)
+          and c.relkind in ('r', 'v', 'm', 'p')
+          and has_table_privilege(r.role, c.oid, 'select, insert, update, delete, truncate, references, trigger')$$,
+    'no table or view can be read or written'
+);
+select is_empty(
+    $$select r.role, c.oid::regclass
+      from (values ('flashsale_api'), ('flashsale_worker'), ('flashsale_dba'), ('public')) r (role)
+      cross join pg_class c
+      where c.relnamespace in ('flashsale'::regnamespace, 'pgmq'::regnamespace) and c.relkind = 'S'
+          and has_sequence_privilege(r.role, c.oid, 'usage, select, update')$$,
+    'no sequence can be used'
+);
+select is_empty(
+    $$select r.role, n.nspname
+      from (values ('flashsale_api'), ('flashsale_worker')) r (role)
+      cross join pg_namespace n
+      where n.nspname !~ '^pg_temp' and (has_schema_privilege(r.role, n.oid, 'create')
+          or n.nspname in ('pgmq', 'ops') and has_schema_privilege(r.role, n.oid, 'usage'))$$,
+    'nothing can be created, and no other schema be named'
+);
+select is_empty(
+    $$select r.rolname from pg_roles r
+      where r.rolname in ('flashsale_api', 'flashsale_worker')
+          and (r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolreplication or r.rolbypassrls)$$,
+    'the roles themselves can do nothing'
+);
+
+-- As members, for real.
+create role an_api in role flashsale_api;
+create role a_worker in role flashsale_worker;
+set role an_api;
+select throws_ok('select * from flashsale.orders', '42501', null, 'the API cannot read orders');
+select throws_ok('update flashsale.flash_sales set sold = 0', '42501', null, 'nor sell units twice');
+select throws_ok('select * from flashsale.settle_orders(1)', '42501', null, 'nor settle');
+set role a_worker;
+select throws_ok('delete from pgmq.q_purchases', '42501', null, 'a worker cannot empty the queue');
+select lives_ok('select * from flashsale.settle_orders(0)', 'but settle');
+reset role;
 
 -- As a member, for real: the views work, also the parts that look at other sessions.
 select fixture.open_session('other');

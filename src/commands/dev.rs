@@ -74,16 +74,24 @@ async fn serve(
     let demo = if config.demo { Some(demo_sale(&database).await?) } else { None };
     print_welcome(config, postgres, &login, demo.as_ref());
 
+    // As in production, neither process could touch a table if it tried.
+    let (api_url, worker_url) = match postgres {
+        Some(_) => (
+            db::migrate::log_in_as("flashsale_api", &url).await?,
+            db::migrate::log_in_as("flashsale_worker", &url).await?,
+        ),
+        None => (url.clone(), url),
+    };
     let redis = super::api::connect_redis(config)?;
     // The worker goes on until the API's last request has its outcome.
     let working = CancellationToken::new();
-    let (worker_url, bounds, worker_stop) = (url.clone(), config.bounds.clone(), working.clone());
+    let (bounds, worker_stop) = (config.bounds.clone(), working.clone());
     // One process, one database: its outages are said once.
     let outage = Arc::new(Outage::new(deadlines::SETTLE_STATEMENT));
     let of_worker = Arc::clone(&outage);
     let worker =
         tokio::spawn(async move { worker::work_until(worker_stop, &worker_url, &bounds, redis, &of_worker).await });
-    let served = super::api::run(config, &url, outage, listener, stopping).await;
+    let served = super::api::run(config, &api_url, outage, listener, stopping).await;
     working.cancel();
     worker.await??;
     served

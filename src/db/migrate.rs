@@ -76,6 +76,25 @@ pub async fn migrate(url: &str) -> Result<(), InstallError> {
     installed
 }
 
+/// Lets a role of sql/roles.sql log in, with a new password. Answers the URL to log in by. For databases of our own: an
+/// administrator of others creates members of these roles.
+///
+/// # Errors
+/// [`InstallError`], one sentence.
+pub async fn log_in_as(role: &'static str, url: &str) -> Result<String, InstallError> {
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| InstallError::Url("it has no scheme".to_owned()))?;
+    let address = rest.rsplit_once('@').map_or(rest, |(_, address)| address);
+    let password: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let pool = connect(url).await?;
+    let altered = pool
+        .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(format!("alter role {role} login password '{password}'"))))
+        .await
+        .map_err(InstallError::while_doing("let the processes log in"));
+    pool.close().await;
+    altered?;
+    Ok(format!("{scheme}://{role}:{password}@{address}"))
+}
+
 async fn install(pool: &PgPool, connection: &mut PgConnection) -> Result<(), InstallError> {
     run_migrations(connection).await?;
     install_pgmq(pool).await?;
@@ -148,14 +167,14 @@ pub(super) fn compare(found: i64) -> Result<(), InstallError> {
 
 async fn installed_migration(pool: &PgPool) -> Result<i64, InstallError> {
     let doing = "read the installed migrations";
-    let exists: bool = sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is not null")
+    let exists: bool = sqlx::query_scalar("select to_regprocedure('flashsale.installed_migration()') is not null")
         .fetch_one(pool)
         .await
         .map_err(InstallError::while_doing(doing))?;
     if !exists {
         return Ok(0);
     }
-    sqlx::query_scalar("select coalesce(max(version), 0) from public._sqlx_migrations where success")
+    sqlx::query_scalar("select flashsale.installed_migration()")
         .fetch_one(pool)
         .await
         .map_err(InstallError::while_doing(doing))

@@ -133,8 +133,7 @@ impl Database {
     /// [`InstallError`](migrate::InstallError), one sentence saying what to do.
     pub async fn check_migrations(&self) -> Result<(), migrate::InstallError> {
         let unreachable = |error: DbError| migrate::InstallError::Unreachable(error.to_string());
-        let installed = "select coalesce(max(version), 0) from public._sqlx_migrations where success";
-        let found = self.query_one(installed, &[]).await.map_err(unreachable)?.get(0);
+        let found = self.query_one("select flashsale.installed_migration()", &[]).await.map_err(unreachable)?.get(0);
         migrate::compare(found)
     }
 

@@ -60,6 +60,10 @@ pub struct Api {
     pub http: Http,
 }
 
+/// What the processes log in to the database as, and with.
+const ROLES: [&str; 2] = ["flashsale_api", "flashsale_worker"];
+const PASSWORD: &str = "correct-horse-of-the-processes";
+
 /// A sale as the tests need to know it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sale {
@@ -94,6 +98,8 @@ impl Stack {
             let sql = sql.into_string().expect("SABOTAGE_SQL in UTF-8");
             connect(&postgres.url()).await.batch_execute(&sql).await.expect("run SABOTAGE_SQL");
         }
+        let logins = ROLES.map(|role| format!("alter role {role} login password '{PASSWORD}';")).concat();
+        connect(&postgres.url()).await.batch_execute(&logins).await.expect("let the processes log in");
         let mut stack = Self {
             apis: Vec::new(),
             workers: Vec::new(),
@@ -124,6 +130,7 @@ impl Stack {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let mut environment = self.environment.clone();
         environment.push(("BIND_ADDR".to_owned(), address.to_string()));
+        log_in_as("flashsale_api", &mut environment);
         let name = format!("api-{}", self.apis.len());
         let process = Process::spawn(&name, FLASHSALE, &["api"], &environment, &self.log_directory);
         self.apis.push(Api { process, http: Http { address } });
@@ -132,7 +139,9 @@ impl Stack {
 
     pub fn start_worker(&mut self) -> &mut Process {
         let name = format!("worker-{}", self.workers.len());
-        let process = Process::spawn(&name, FLASHSALE, &["worker"], &self.environment, &self.log_directory);
+        let mut environment = self.environment.clone();
+        log_in_as("flashsale_worker", &mut environment);
+        let process = Process::spawn(&name, FLASHSALE, &["worker"], &environment, &self.log_directory);
         self.workers.push(process);
         self.workers.last_mut().expect("one was just added")
     }
@@ -239,14 +248,20 @@ impl Stack {
         let logs = self.logs();
         let panics = logs.lines().filter(|line| line.contains("panicked at"));
         let mut wrong: Vec<String> = panics.map(|line| format!("a process panicked: {line}")).collect();
-        let database_url = self.environment.iter().find(|(name, _)| name == "DATABASE_URL").map(|(_, value)| value);
-        let password = database_url.and_then(|url| url.split_once("://")?.1.split_once('@')?.0.split_once(':'));
-        let secrets = [Some(JWT_SECRET), password.map(|(_, password)| password), Some("$argon2id$"), Some("eyJ")];
-        for secret in secrets.into_iter().flatten().filter(|secret| !secret.is_empty()) {
+        for secret in [JWT_SECRET, PASSWORD, "$argon2id$", "eyJ"] {
             let line = logs.lines().find(|line| line.contains(secret));
             wrong.extend(line.map(|line| format!("a secret ({secret:?}) is in a log: {line:?}")));
         }
         wrong
+    }
+}
+
+/// The processes of a stack log in with no more rights than they need.
+fn log_in_as(role: &str, environment: &mut [(String, String)]) {
+    for (_, url) in environment.iter_mut().filter(|(name, _)| name == "DATABASE_URL") {
+        if let Some((_, address)) = url.rsplit_once('@') {
+            *url = format!("postgres://{role}:{PASSWORD}@{address}");
+        }
     }
 }
 
