@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::reconcile_gate::{GateReconciler, ReconcileError, sales_with_gate};
 use super::retry::Complaint;
@@ -16,26 +17,40 @@ use crate::gate::RedisGate;
 /// Rows of each kind deleted by one call.
 const PRUNE_ROWS_MAX: i32 = 10_000;
 
-/// Keeps the shared read cache up to date until `stopping`. Every worker does so: all of it is idempotent.
-pub async fn publish_sales_until(stopping: CancellationToken, database: Database, redis: Arc<RedisGate>) {
+/// Keeps the shared read cache up to date until `stopping`, while `worker` is the one that leads.
+pub async fn publish_sales_until(stopping: CancellationToken, database: Database, redis: Arc<RedisGate>, worker: Uuid) {
     let mut tick = ticker(intervals::BOARD_REFRESH / 2);
     let mut chore = RedisChore::new("the sales cannot be kept up to date in Redis: trying again until they can");
+    let mut led = false;
     while chore.is_next(&stopping, &mut tick).await {
         redis.probe().await;
-        if redis.is_available() {
+        let leads = chore.leads(&redis, worker).await;
+        if leads {
             chore.done(&redis, publish_sales(&database, &redis).await);
         }
+        if leads && !led {
+            tracing::info!("this worker keeps Redis up to date");
+        }
+        led = leads;
+    }
+    if let Err(error) = redis.resign(worker).await {
+        tracing::debug!(%error, "another worker leads once the lease is over");
     }
 }
 
-/// Makes the gates equal to the database until `stopping`. A loop of its own: comparing many large gates takes seconds, and
-/// the read cache must not grow old meanwhile.
-pub async fn reconcile_gates_until(stopping: CancellationToken, database: Database, redis: Arc<RedisGate>) {
+/// Makes the gates equal to the database until `stopping`, while `worker` is the one that leads. A loop of its own: comparing
+/// many large gates takes seconds, and the read cache must not grow old meanwhile.
+pub async fn reconcile_gates_until(
+    stopping: CancellationToken,
+    database: Database,
+    redis: Arc<RedisGate>,
+    worker: Uuid,
+) {
     let mut reconciler = GateReconciler::default();
     let mut tick = ticker(intervals::RECONCILE);
     let mut chore = RedisChore::new("the gates cannot be compared with the database: trying again until they can");
     while chore.is_next(&stopping, &mut tick).await {
-        if redis.is_available() {
+        if chore.leads(&redis, worker).await {
             chore.done(&redis, reconcile_gates(&database, &redis, &mut reconciler).await);
         }
     }
@@ -84,6 +99,20 @@ impl RedisChore {
         tokio::select! {
             () = stopping.cancelled() => false,
             _ = tick.tick() => true,
+        }
+    }
+
+    /// Whether the chore is this worker's.
+    async fn leads(&self, redis: &RedisGate, worker: Uuid) -> bool {
+        if !redis.is_available() {
+            return false;
+        }
+        match redis.lead(worker).await {
+            Ok(leads) => leads,
+            Err(error) => {
+                redis.mark_unavailable(&error);
+                false
+            }
         }
     }
 

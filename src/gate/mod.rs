@@ -9,6 +9,7 @@
 //! has its own; the database decides in any case.
 
 mod board_cache;
+mod leadership;
 mod process;
 mod redis;
 

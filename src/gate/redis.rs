@@ -253,6 +253,10 @@ impl RedisGate {
         bounded(call.invoke_async::<i64>(&mut connection)).await.map(drop)
     }
 
+    pub(super) fn connection(&self) -> ConnectionManager {
+        self.connection.clone()
+    }
+
     pub(super) async fn get_bytes(&self, key: &str) -> Result<Option<Vec<u8>>, RedisError> {
         let mut connection = self.connection.clone();
         bounded(connection.get(key)).await
@@ -273,7 +277,7 @@ fn parse_capacity(text: Option<String>) -> Option<i64> {
     text.and_then(|text| text.parse().ok())
 }
 
-async fn bounded<T>(command: impl Future<Output = RedisResult<T>>) -> Result<T, RedisError> {
+pub(super) async fn bounded<T>(command: impl Future<Output = RedisResult<T>>) -> Result<T, RedisError> {
     bounded_by(deadlines::REDIS_COMMAND, command).await
 }
 

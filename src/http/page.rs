@@ -29,6 +29,12 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
      connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 );
 
+/// The same for the API's documentation, whose styles and pictures are in its scripts.
+const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+);
+
 /// Whatever is not a route of the API: a file of the page, one of its screens, or nothing.
 ///
 /// # Errors
@@ -66,11 +72,21 @@ fn document(status: StatusCode, headers: &HeaderMap, known: &IfNoneMatch) -> Res
     } else {
         (status, "The page was not built into this binary: run `make build`. The API is at /docs/.\n").into_response()
     };
+    guard(&mut response, CONTENT_SECURITY_POLICY);
+    response
+}
+
+/// Keeps the documentation from loading anything from elsewhere and out of other pages' frames.
+pub async fn guard_docs(mut response: Response) -> Response {
+    guard(&mut response, DOCS_POLICY);
+    response
+}
+
+fn guard(response: &mut Response, policy: HeaderValue) {
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    response
 }
 
 /// Sends a file in the smallest form that the browser takes; 304 when it has this one.

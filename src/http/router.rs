@@ -21,7 +21,10 @@ pub fn router(api: Api) -> Router {
     let (routes, document) = routes_and_document();
     routes
         // Serves /openapi.json too.
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .merge(
+            Router::from(SwaggerUi::new("/docs").url("/openapi.json", document))
+                .layer(middleware::map_response(page::guard_docs)),
+        )
         .fallback(page::serve)
         .layer(middleware::from_fn_with_state(api.clone(), request_context))
         .with_state(api)

@@ -1,9 +1,11 @@
-//! Floor 4: the worker. Settle loops drain the queue; chores keep Redis equal to the database and delete old rows.
+//! Floor 4: the worker. Settle loops drain the queue; chores delete old rows and, in one of the workers, keep Redis equal to
+//! the database.
 
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::app::publish_sales::{prune_until, publish_sales_until, reconcile_gates_until};
 use crate::app::settle_orders::settle_until;
@@ -33,8 +35,9 @@ pub async fn work_until(
     }
     tasks.spawn(prune_until(stopping.clone(), chores.clone()));
     if let Some(redis) = redis {
-        tasks.spawn(publish_sales_until(stopping.clone(), chores.clone(), Arc::clone(&redis)));
-        tasks.spawn(reconcile_gates_until(stopping.clone(), chores, redis));
+        let worker = Uuid::new_v4();
+        tasks.spawn(publish_sales_until(stopping.clone(), chores.clone(), Arc::clone(&redis), worker));
+        tasks.spawn(reconcile_gates_until(stopping.clone(), chores, redis, worker));
     }
     tracing::info!(loops = bounds.settle_loops, batch_max, "settling purchases");
     while let Some(ended) = tasks.join_next().await {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use redis::AsyncCommands as _;
 use uuid::Uuid;
 
@@ -12,6 +13,8 @@ use crate::harness::{Books, Crowd, History, Monitor, Parts, Sale, Stack, User, a
 
 const SOLD_WITHIN: Duration = Duration::from_secs(40);
 const REPAIRED_WITHIN: Duration = Duration::from_secs(20);
+const LEADER_KEY: &str = "flashsale:leader";
+const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(10);
 /// Less than what a full gate holds its crowd back for.
 const HELD_FOR: Duration = Duration::from_millis(200);
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -131,6 +134,44 @@ async fn dump_of_a_sold_out_gate_leaves_nothing_unsold() {
     stack.redis_mut().restore(&sold_out).await;
     let sale = Sale { quantity: 40, ..sale };
     sell_everything_to(&stack, &sale, &users, history).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_worker_leads_and_another_takes_over_when_it_is_gone() {
+    let mut stack = Stack::with(Parts { workers: 2, ..with_redis() }).await;
+    let sale = stack.sale(10).await;
+    expect_repair(&stack, &sale).await;
+    let mut redis = stack.redis().connect().await;
+    let first: String = redis.get(LEADER_KEY).await.unwrap();
+    expect_repair(&stack, &sale).await;
+    assert_eq!(redis.get::<_, String>(LEADER_KEY).await.unwrap(), first, "it goes on leading");
+    // One of these is the leader.
+    for worker in 0..2 {
+        stack.workers[worker].kill();
+        stack.start_worker();
+        expect_repair(&stack, &sale).await;
+    }
+    let last: String = redis.get(LEADER_KEY).await.unwrap();
+    assert_ne!(last, first, "both that it could be are gone");
+    // A leader that stops does not leave the others waiting.
+    for worker in &mut stack.workers[2..] {
+        worker.signal(Signal::SIGTERM);
+        worker.wait_for_exit(TAKEN_OVER_WITHIN).await;
+    }
+    assert_eq!(redis.get::<_, Option<String>>(LEADER_KEY).await.unwrap(), None);
+}
+
+/// Makes a gate unknown, and waits until somebody has loaded it again.
+async fn expect_repair(stack: &Stack, sale: &Sale) {
+    let capacity_key = format!("flashsale:{{{}}}:capacity", sale.flash_sale_id);
+    stack.redis().connect().await.del::<_, ()>(capacity_key).await.unwrap();
+    eventually("the gate is there again", TAKEN_OVER_WITHIN, async || {
+        match tokens_in_redis(stack.redis(), sale).await? {
+            10 => Ok(()),
+            tokens => Err(format!("{tokens} tokens")),
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

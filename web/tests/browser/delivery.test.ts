@@ -54,6 +54,16 @@ test("the document forbids everything that is not the shop's own, and is asked f
   expect([again.status, again.body]).toEqual([304, ""]);
 });
 
+test("the API's documentation is drawn under a policy of its own, in nobody's frame", async () => {
+  const { headers } = await ask("/docs/", { accept: "text/html" });
+  expect(headers["content-security-policy"]).toContain("default-src 'none'");
+  expect(headers["content-security-policy"]).toContain("frame-ancestors 'none'");
+  expect(headers["x-frame-options"]).toBe("DENY");
+  const { page } = await visit(shop);
+  await page.goto("/docs/");
+  await page.locator("#operations-orders-place_order, .opblock").first().waitFor();
+});
+
 test("assets are kept for ever and come compressed", async () => {
   const { body } = await ask("/", { accept: "text/html" });
   const assets = [...body.matchAll(/(?:src|href)="(\/assets\/[^"]+\.(?:js|css))"/g)].map(([, path]) => String(path));
