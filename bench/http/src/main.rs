@@ -35,7 +35,6 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measure the engine on a PostgreSQL and Redis private to the run
     Run(run::Arguments),
     Http(stress::Arguments),
     Sweep(sweep::Arguments),

@@ -6,8 +6,14 @@ use serde::Serialize;
 
 use super::comparisons::Comparison;
 
-/// Measures the engine on a PostgreSQL and Redis private to the run. Takes about a quarter of an hour; the machine should
-/// have nothing else to do.
+/// Measure the engine on a PostgreSQL and Redis private to the run
+///
+/// Takes about a quarter of an hour; the machine should have nothing else to do. Prints a table of ratios, each the median of
+/// its rounds with the least and the greatest, and writes it as JSON; `flashsale-bench report` draws it. After each
+/// measurement the books are audited; the exit status is non-zero only when they do not balance or something could not be
+/// measured.
+///
+/// One by hand: flashsale-bench run --quick --only buy
 #[derive(clap::Args, Clone, Debug)]
 pub struct Arguments {
     /// About two minutes instead: fewer rounds, orders and users, figures less steady

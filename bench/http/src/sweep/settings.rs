@@ -20,7 +20,7 @@ const OLDER_ORDERS: [u32; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 /// could not be measured. `flashsale-bench report` draws the series.
 ///
 /// Servers are private to the sweep: one for each version under /usr/lib/postgresql and for each --pg-bin-dir. The whole
-/// takes about half an hour for each version, and up to 10 GB of disk with 10 million older orders; --quick takes a
+/// takes a quarter to half an hour for each version, and up to 10 GB of disk with 10 million older orders; --quick takes a
 /// few minutes and little disk. It says at its start what it expects, and how much is left after each measurement.
 ///
 /// One by hand: flashsale-bench sweep --quick --only queue-depth
