@@ -1,7 +1,7 @@
 //! A worker's chores: the shared read cache and the gate in Redis are kept equal to the database, and old rows deleted.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,8 @@ use crate::gate::RedisGate;
 
 /// Rows of each kind deleted by one call.
 const PRUNE_ROWS_MAX: i32 = 10_000;
+/// Longer than a lead lasts that is not renewed.
+const ABSTAIN: Duration = Duration::from_secs(3);
 
 /// Keeps the shared read cache up to date until `stopping`, while `worker` is the one that leads.
 pub async fn publish_sales_until(stopping: CancellationToken, database: Database, redis: Arc<RedisGate>, worker: Uuid) {
@@ -87,16 +89,20 @@ pub async fn reconcile_gates(
 struct RedisChore {
     complaint: Complaint,
     says: &'static str,
+    /// When the database last failed: who cannot read it leaves the lead to a worker that can.
+    failed_at: Option<Instant>,
 }
 
 impl RedisChore {
     fn new(says: &'static str) -> Self {
-        Self { complaint: Complaint::default(), says }
+        Self { complaint: Complaint::default(), says, failed_at: None }
     }
 
     /// Waits for the next time; false when it is time to stop.
     async fn is_next(&self, stopping: &CancellationToken, tick: &mut Interval) -> bool {
         tokio::select! {
+            // Or the lead could be taken again after it was given up.
+            biased;
             () = stopping.cancelled() => false,
             _ = tick.tick() => true,
         }
@@ -104,7 +110,7 @@ impl RedisChore {
 
     /// Whether the chore is this worker's.
     async fn leads(&self, redis: &RedisGate, worker: Uuid) -> bool {
-        if !redis.is_available() {
+        if !redis.is_available() || self.failed_at.is_some_and(|at| at.elapsed() < ABSTAIN) {
             return false;
         }
         match redis.lead(worker).await {
@@ -117,6 +123,7 @@ impl RedisChore {
     }
 
     fn done(&mut self, redis: &RedisGate, done: Result<(), ReconcileError>) {
+        self.failed_at = matches!(done, Err(ReconcileError::Database(_))).then(Instant::now);
         match done {
             Ok(()) => {}
             Err(ReconcileError::Database(error)) if self.complaint.is_due(&error) => {
