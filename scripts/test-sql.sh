@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Tests the SQL: starts a private, throw-away PostgreSQL, installs the database with `flashsale migrate`, runs every
-# sql/tests/*.sql (pgTAP) in a copy of it, and plpgsql_check over all functions where that extension is installed.
+# sql/tests/*.sql (pgTAP) in a copy of it, every block of SQL in docs/DBA.md in another, and plpgsql_check over all functions
+# where that extension is installed.
 # Works as root (the server then runs as uid 65534) and as an ordinary user. Ends with "N passed, N failed".
 #
-# usage: scripts/test-sql.sh [test...]     test: the name of a file in sql/tests, without .sql
+# usage: scripts/test-sql.sh [test...]     test: the name of a file in sql/tests, without .sql, or "recipes"
 #   PG_BIN_DIR     where postgres, initdb and psql are, when not where the system keeps them
 #   FLASHSALE_BIN  the binary that migrates, when not the one of this tree (which is built first: it carries the SQL)
 set -euo pipefail
@@ -25,9 +26,12 @@ main() {
   start_server
   install_database
   if (($#)); then
-    for test in "$@"; do run_test "sql/tests/$test.sql"; done
+    for test in "$@"; do
+      if [[ $test == recipes ]]; then run_recipes; else run_test "sql/tests/$test.sql"; fi
+    done
   else
     for test in sql/tests/*.sql; do run_test "$test"; done
+    run_recipes
     check_functions
   fi
   printf '%d passed, %d failed\n' "$passed" "$failed"
@@ -104,6 +108,36 @@ run_test() {
     grep -E '^(not ok|#|psql:|DETAIL|HINT|CONTEXT|QUERY)' <<<"$output" || true
   fi
   printf '%s: %d passed, %d failed\n' "$name" "$good" "$bad"
+  passed=$((passed + good))
+  failed=$((failed + bad))
+}
+
+# Every block of SQL in docs/DBA.md, in its order, as whom its first line names: each must end without an error.
+run_recipes() {
+  local recipe who output letter good=0 bad=0
+  psql -Xq -d postgres -c 'create database recipes template flashsale_tests'
+  psql -Xq -v ON_ERROR_STOP=1 -d recipes -f sql/tests/support/recipes.sql >/dev/null || die 'the recipes have no data, see above.'
+  mkdir "$server_dir/recipes"
+  awk -v into="$server_dir/recipes" '
+    /^```sql$/ { file = sprintf("%s/%03d.sql", into, FNR); next }
+    /^```$/ && file { close(file); file = ""; next }
+    file { print >file }
+  ' docs/DBA.md
+  for recipe in "$server_dir"/recipes/*.sql; do
+    who=$(sed -nE '1s/^-- (dba|monitor|operator|owner)$/\1/p' "$recipe")
+    # The dead letter of an order still in progress while there is one, which is what can be replayed.
+    letter=$(psql -XAtq -d recipes -c "select msg_id from ops.dead_letters
+      order by order_status is not distinct from 'in_progress' desc, msg_id limit 1")
+    if [[ -n $who ]] && output=$(PGUSER=recipe_$who psql -XAtq -v ON_ERROR_STOP=1 -v "letter=$letter" -v pid=0 \
+      -v "old_sale=$(psql -XAtq -d recipes -c 'select fixture.sale_id(2)')" -d recipes -f "$recipe" 2>&1); then
+      good=$((good + 1))
+    else
+      bad=$((bad + 1))
+      printf 'docs/DBA.md line %d, as "%s":\n%s\n' "$((10#$(basename "$recipe" .sql)))" "$who" "${output:-}"
+    fi
+  done
+  ((good > 0)) || bad=$((bad + 1))
+  printf 'docs/DBA.md: %d passed, %d failed\n' "$good" "$bad"
   passed=$((passed + good))
   failed=$((failed + bad))
 }

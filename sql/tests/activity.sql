@@ -33,16 +33,18 @@ select throws_ok($$select pg_temp.note('{1}', '{joy}', '{1}')$$, '23514', null, 
 select ok(count(*) between 1 and 3, 'sampled while a sale runs, at most once a second') from flashsale.queue_samples q;
 select is(max(q.depth), 0::bigint, 'of an empty queue') from flashsale.queue_samples q;
 select fixture.place(1, '{1,2,3}', '{1,2,3}');
-update pgmq.q_purchases set enqueued_at = clock_timestamp() - interval '5 s' where msg_id = (select min(msg_id) from pgmq.q_purchases);
+update pgmq.q_purchases set enqueued_at = clock_timestamp() - interval '5 s'
+where msg_id = (select min(msg_id) from pgmq.q_purchases);
 select flashsale.sample_queue('2030-01-01T00:00:00Z');
 select flashsale.sample_queue('2030-01-01T00:00:00Z');
 select row_eq(
-    $$select q.depth, q.oldest_age_ms between 5000 and 9000 from flashsale.queue_samples q where q.second = '2030-01-01T00:00:00Z'$$,
-    row (3::bigint, true), 'depth and age of the oldest message'
+    $$select q.depth, q.oldest_age_ms between 5000 and 9000
+      from flashsale.queue_samples q where q.second = '2030-01-01T00:00:00Z'$$,
+    row(3::bigint, true), 'depth and age of the oldest message'
 );
 select row_eq(
     'select s.depth, s.oldest_age_s between 5 and 9, s.drain_rate_per_s, s.dead_letters from flashsale.find_queue_state() s',
-    row (3::bigint, true, 0::double precision, 0::bigint), 'and now'
+    row(3::bigint, true, 0::double precision, 0::bigint), 'and now'
 );
 
 -- settlements
@@ -57,10 +59,12 @@ select fixture.place(2, '{5}', '{4}');
 select flashsale.update_sale(fixture.sale_id(1), null, null, null, 3, null, null);
 select fixture.settle(100);
 select is(sum(t.failed), 1::bigint, 'failed') from flashsale.sale_settlements t where t.flash_sale_id = fixture.sale_id(1);
-select is(sum(t.succeeded), 1::bigint, 'of each sale its own') from flashsale.sale_settlements t where t.flash_sale_id = fixture.sale_id(2);
+select is(sum(t.succeeded), 1::bigint, 'of each sale its own') from flashsale.sale_settlements t
+where t.flash_sale_id = fixture.sale_id(2);
 select fixture.place(2, '{6}', '{5}');
 select flashsale.dead_letter_failed(m, '22012', 'says the test') from unnest(flashsale.take_messages(1)) m;
-select is(sum(t.failed), 1::bigint, 'set aside is failed') from flashsale.sale_settlements t where t.flash_sale_id = fixture.sale_id(2);
+select is(sum(t.failed), 1::bigint, 'set aside is failed') from flashsale.sale_settlements t
+where t.flash_sale_id = fixture.sale_id(2);
 select is(s.dead_letters, 1::bigint, 'a dead letter') from flashsale.find_queue_state() s;
 select is(s.drain_rate_per_s, 0.5::double precision, '5 messages in 10 s') from flashsale.find_queue_state() s;
 
@@ -71,7 +75,7 @@ select is(count(*), 180::bigint, 'as many seconds as asked for') from seconds;
 select is(max(s.second) - min(s.second), interval '179 s', 'none left out') from seconds s;
 select row_eq(
     'select sum(attempts)::bigint, sum(accepted)::bigint, sum(succeeded)::bigint, sum(failed)::bigint from seconds',
-    row (10::bigint, 3::bigint, 3::bigint, 1::bigint), 'what happened in them'
+    row(10::bigint, 3::bigint, 3::bigint, 1::bigint), 'what happened in them'
 );
 select results_eq(
     '(select remaining_stock from seconds order by second limit 1)
@@ -82,7 +86,7 @@ select is_empty('select * from flashsale.list_sale_seconds(fixture.sale_id(99), 
 select row_eq(
     'select sum(attempts)::bigint, sum(accepted)::bigint, sum(succeeded)::bigint, sum(failed)::bigint
      from flashsale.list_sale_minutes(fixture.sale_id(1), 100)',
-    row (10::bigint, 3::bigint, 3::bigint, 1::bigint), 'the minutes hold the same'
+    row(10::bigint, 3::bigint, 3::bigint, 1::bigint), 'the minutes hold the same'
 );
 
 -- find_sale_report: sale 3 of orders made by hand, as (accepted, settled, status) in seconds.
@@ -90,8 +94,9 @@ select flashsale.create_sale(
     fixture.sale_id(3), fixture.product_id(3), 'x', null, 1, 2, '2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z'
 );
 select row_eq(
-    'select balanced, sold, settled, waited_p50_ms, overtaken, sold_out_after_ms from flashsale.find_sale_report(fixture.sale_id(3))',
-    row (true, 0::bigint, 0::bigint, null::double precision, 0::bigint, null::bigint), 'nothing happened'
+    'select balanced, sold, settled, waited_p50_ms, overtaken, sold_out_after_ms
+     from flashsale.find_sale_report(fixture.sale_id(3))',
+    row(true, 0::bigint, 0::bigint, null::double precision, 0::bigint, null::bigint), 'nothing happened'
 );
 insert into flashsale.orders (order_id, product_id, user_id, flash_sale_id, accepted_at, settled_at, status, failure_reason)
 select
@@ -110,12 +115,12 @@ update flashsale.flash_sales set sold = 2 where flash_sale_id = fixture.sale_id(
 update flashsale.sale_intakes set live = 2 where flash_sale_id = fixture.sale_id(3);
 select row_eq(
     'select balanced, sold, in_progress, failed, sold_out_after_ms from flashsale.find_sale_report(fixture.sale_id(3))',
-    row (true, 2::bigint, 0::bigint, 3::bigint, 4000::bigint), 'the books of one sale'
+    row(true, 2::bigint, 0::bigint, 3::bigint, 4000::bigint), 'the books of one sale'
 );
 select row_eq(
     'select settled, waited_p50_ms, waited_max_ms, overtaken, failed_before_later_success
      from flashsale.find_sale_report(fixture.sale_id(3))',
-    row (5::bigint, 1000::double precision, 7000::double precision, 2::bigint, 1::bigint), 'and its fairness'
+    row(5::bigint, 1000::double precision, 7000::double precision, 2::bigint, 1::bigint), 'and its fairness'
 );
 update flashsale.sale_intakes set live = 1 where flash_sale_id = fixture.sale_id(3);
 select is(r.balanced, false, 'out of balance') from flashsale.find_sale_report(fixture.sale_id(3)) r;
@@ -129,7 +134,10 @@ insert into flashsale.queue_samples (second, depth, oldest_age_ms)
 values (now() - interval '8 days', 1, 1), (now() - interval '6 days', 1, 1);
 select flashsale.prune(100);
 select results_eq('select pg_temp.attempts(1)', array['sold_out 7'], 'attempts older than 90 days');
-select results_eq('select distinct flash_sale_id from flashsale.sale_settlements', 'select fixture.sale_id(1)', 'settlements too');
-select is(count(*), 1::bigint, 'samples older than 7 days') from flashsale.queue_samples q where q.second < now() - interval '1 day';
+select results_eq(
+    'select distinct flash_sale_id from flashsale.sale_settlements', 'select fixture.sale_id(1)', 'settlements too'
+);
+select is(count(*), 1::bigint, 'samples older than 7 days') from flashsale.queue_samples q
+where q.second < now() - interval '1 day';
 select results_eq('select pg_temp.totals(1)', array['accepted 3', 'sold_out 7'], 'totals stay');
 select * from finish();

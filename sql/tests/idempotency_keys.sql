@@ -86,7 +86,8 @@ select results_eq(
 select pg_temp.claim('{a}', '{m}', '{one}', '{21}');
 update flashsale.idempotency_keys set claimed_at = claimed_at + interval '1 hour' where key = 'm';
 select results_eq(
-    $$select pg_temp.claim('{a}', '{m}', '{one}', '{22}')$$, array['1 claimed'], 'a claim from before the clock was set back is none'
+    $$select pg_temp.claim('{a}', '{m}', '{one}', '{22}')$$, array['1 claimed'],
+    'a claim from before the clock was set back is none'
 );
 delete from flashsale.idempotency_keys where key = 'm';
 update flashsale.idempotency_keys set claimed_at = claimed_at - interval '23 hours 59 minutes';

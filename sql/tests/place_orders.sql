@@ -43,7 +43,7 @@ select is_empty($$select * from flashsale.place_orders(fixture.product_id(1), '{
 select row_eq(
     $$select o.product_id, o.flash_sale_id, o.reserved_token, o.idempotency_key, o.status, o.settled_at
       from flashsale.orders o where o.order_id = fixture.order_id(1)$$,
-    row (fixture.product_id(1), fixture.sale_id(1), 'none'::text, null::text, 'in_progress'::text, null::timestamptz),
+    row(fixture.product_id(1), fixture.sale_id(1), 'none'::text, null::text, 'in_progress'::text, null::timestamptz),
     'an order says what it was made of'
 );
 select ok(
@@ -51,7 +51,7 @@ select ok(
 ) from flashsale.orders o where o.order_id = fixture.order_id(1);
 select row_eq(
     $$select m.message from pgmq.q_purchases m order by m.msg_id limit 1$$,
-    row (jsonb_build_object(
+    row(jsonb_build_object(
         'order_id', fixture.order_id(1), 'user_id', fixture.user_id(1),
         'product_id', fixture.product_id(1), 'flash_sale_id', fixture.sale_id(1)
     )),

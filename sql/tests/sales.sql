@@ -14,7 +14,7 @@ select lives_ok($$select pg_temp.create_sale(1, 1, 'shoe', 10, 12)$$, 'the same 
 select is(count(*), 1::bigint, 'is the same sale') from flashsale.flash_sales;
 select row_eq(
     'select name, description, price_in_cent, quantity from flashsale.products',
-    row ('shoe'::text, ''::text, 1999, 10), 'of one product'
+    row('shoe'::text, ''::text, 1999, 10), 'of one product'
 );
 select lives_ok($$select pg_temp.create_sale(2, 1, null, 12, 13)$$, 'the next sale may begin when the first ends');
 select throws_ok(
@@ -83,7 +83,8 @@ select results_eq(
 );
 select is_empty('select * from flashsale.find_sale(fixture.sale_id(99))', 'an unknown one');
 insert into flashsale.flash_sales (flash_sale_id, product_id, start_date, end_date, quantity)
-select md5('many ' || n)::uuid, fixture.product_id(2), now() + make_interval(days => n), now() + make_interval(days => n, hours => 1), 1
+select md5('many ' || n)::uuid, fixture.product_id(2), now() + make_interval(days => n),
+    now() + make_interval(days => n, hours => 1), 1
 from generate_series(10, 520) n;
 select is(count(*), 500::bigint, 'at most 500') from flashsale.list_sales();
 

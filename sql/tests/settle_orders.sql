@@ -26,7 +26,7 @@ select results_eq(
 select is(count(*), 0::bigint, 'the messages are gone') from pgmq.q_purchases;
 select row_eq(
     'select messages, succeeded, failed, duplicates, dead_lettered from flashsale.settled_batches',
-    row (7, 4, 3, 0, 0), 'the batch is on record'
+    row(7, 4, 3, 0, 0), 'the batch is on record'
 );
 select ok(bool_and(o.settled_at >= o.accepted_at), 'and every order has the time') from flashsale.orders o;
 

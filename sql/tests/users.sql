@@ -32,7 +32,7 @@ select lives_ok($$select flashsale.end_session(md5('s')::uuid, now() + interval 
 select flashsale.create_user(fixture.user_id(71), 'session@example.org', '$argon2id$none', true);
 select row_eq(
     'select email, is_administrator from flashsale.find_session(fixture.user_id(71))',
-    row ('session@example.org'::text, true), 'the user of a session'
+    row('session@example.org'::text, true), 'the user of a session'
 );
 update flashsale.users set disabled_at = now() where user_id = fixture.user_id(71);
 select is_empty('select * from flashsale.find_session(fixture.user_id(71))', 'who is disabled has none');
