@@ -25,6 +25,7 @@ from public, flashsale_api, flashsale_worker, flashsale_dba, flashsale_operator;
 grant usage on schema flashsale to flashsale_api, flashsale_worker;
 grant execute on function
     flashsale.installed_migration,
+    flashsale.find_queue_state,
     flashsale.list_sales,
     flashsale.live_orders
 to flashsale_api, flashsale_worker;
@@ -39,7 +40,6 @@ grant execute on function
     flashsale.find_orders,
     flashsale.find_outcomes,
     flashsale.find_picture,
-    flashsale.find_queue_state,
     flashsale.find_sale,
     flashsale.find_sale_report,
     flashsale.find_session,
@@ -47,6 +47,7 @@ grant execute on function
     flashsale.finish_idempotency_keys,
     flashsale.is_administrator,
     flashsale.list_ended_sessions,
+    flashsale.list_ended_users,
     flashsale.list_order_history,
     flashsale.list_sale_minutes,
     flashsale.list_sale_seconds,

@@ -3,10 +3,12 @@
 //! A wrong value stops the start with one sentence naming the variable; nothing secret is in such a sentence.
 
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use crate::domain::{Email, Password};
 
@@ -64,6 +66,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub demo: bool,
     pub rate_limits: bool,
+    /// Proxies whose word on who called them is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Where a worker serves its metrics.
+    pub metrics_addr: Option<SocketAddr>,
     pub bounds: Bounds,
 }
 
@@ -121,68 +127,9 @@ impl Default for Bounds {
     }
 }
 
-/// How long things may take. Constants, because their order matters more than their values:
-/// a purchase gives up before its token's grace ends, and a request before its connection does.
-pub mod deadlines {
-    use std::time::Duration;
+pub mod deadlines;
 
-    /// Reading the head of a request.
-    pub const HEADER_READ: Duration = Duration::from_secs(10);
-    /// Reading the body of a request, all of it.
-    pub const BODY_READ: Duration = Duration::from_secs(10);
-    /// A free connection of the pool.
-    pub const POOL_WAIT: Duration = Duration::from_secs(1);
-    /// One SQL statement, enforced by the server.
-    pub const STATEMENT: Duration = Duration::from_secs(2);
-    /// One SQL statement, given up by the client: later than the server's own.
-    pub const STATEMENT_CLIENT: Duration = Duration::from_secs(3);
-    /// One batch of messages being settled, which may wait for another worker's batch of the same sale.
-    pub const SETTLE_STATEMENT: Duration = Duration::from_secs(30);
-    /// One statement of a report, which may read millions of orders.
-    pub const REPORT_STATEMENT: Duration = Duration::from_secs(60);
-    /// A picture's wait for its turn to be read.
-    pub const PICTURE_TURN: Duration = Duration::from_secs(2);
-    /// A purchase's wait for its batch to be formed.
-    pub const PURCHASE_QUEUE: Duration = Duration::from_secs(2);
-    /// A batch of purchases from its first try to the end of its last.
-    pub const PURCHASE_BATCH: Duration = Duration::from_secs(4);
-    /// A token that no order in the database accounts for is returned after this: longer than a purchase can be on its
-    /// way, which is [`PURCHASE_QUEUE`] + [`PURCHASE_BATCH`].
-    pub const TOKEN_GRACE: Duration = Duration::from_secs(7);
-    /// The longest `Prefer: wait`.
-    pub const WAIT_MAX: Duration = Duration::from_secs(10);
-    /// Requests in progress after the signal to stop.
-    pub const GRACEFUL_STOP: Duration = Duration::from_secs(15);
-    /// One Redis command.
-    pub const REDIS_COMMAND: Duration = Duration::from_millis(250);
-    /// Reading a whole gate from Redis.
-    pub const REDIS_RECONCILE: Duration = Duration::from_secs(5);
-}
-
-/// How often things are looked at again.
-pub mod intervals {
-    use std::time::Duration;
-
-    /// What an API process holds of the sales.
-    pub const BOARD_REFRESH: Duration = Duration::from_millis(200);
-    /// Gate against database.
-    pub const RECONCILE: Duration = Duration::from_millis(500);
-    /// Outcomes asked for by those who wait and heard nothing.
-    pub const OUTCOME_SWEEP: Duration = Duration::from_millis(250);
-    /// Ended sessions read again, which also forgets those whose tokens have expired.
-    pub const SESSIONS_RELOAD: Duration = Duration::from_secs(60);
-    /// What was counted in a second is said this long after its end: late enough for our estimate of the database's clock,
-    /// early enough for who watches.
-    pub const ACTIVITY_LAG: Duration = Duration::from_millis(20);
-    /// A picture read again.
-    pub const PICTURE_RELOAD: Duration = Duration::from_secs(5);
-    /// Old rows deleted.
-    pub const PRUNE: Duration = Duration::from_secs(60);
-    /// An empty queue looked at again: soon after work, less often when idle. Sooner would settle smaller batches, which
-    /// cost more an order.
-    pub const QUEUE_POLL_MIN: Duration = Duration::from_millis(10);
-    pub const QUEUE_POLL_MAX: Duration = Duration::from_millis(25);
-}
+pub mod intervals;
 
 impl Config {
     /// Reads the process's environment.
@@ -202,7 +149,7 @@ impl Config {
         Ok(Self {
             database_url: get("DATABASE_URL").map(parse_database_url).transpose()?,
             redis_url: get("REDIS_URL").map(parse_redis_url).transpose()?,
-            bind_addr: parse_bind_addr(get("BIND_ADDR").as_deref().unwrap_or("127.0.0.1:8080"))?,
+            bind_addr: parse_address("BIND_ADDR", get("BIND_ADDR").as_deref().unwrap_or("127.0.0.1:8080"))?,
             jwt_secrets: read_jwt_secrets(get("JWT_SECRET"), get("JWT_SECRET_FILE"))?,
             administrator_email: get("ADMIN_EMAIL")
                 .map(|text| Email::parse(&text))
@@ -215,6 +162,8 @@ impl Config {
             data_dir: get("DATA_DIR").map_or_else(|| PathBuf::from(".data"), PathBuf::from),
             demo: parse_switch("DEMO", get("DEMO"), ["0", "1"], true)?,
             rate_limits: parse_switch("RATE_LIMITS", get("RATE_LIMITS"), ["off", "on"], true)?,
+            trusted_proxies: get("TRUSTED_PROXIES").unwrap_or_default().parse()?,
+            metrics_addr: get("METRICS_ADDR").map(|text| parse_address("METRICS_ADDR", &text)).transpose()?,
             bounds: Bounds::from_lookup(&get)?,
         })
     }
@@ -312,10 +261,40 @@ fn parse_redis_url(url: String) -> Result<Secret<String>, ConfigError> {
     Ok(Secret::new(url))
 }
 
-fn parse_bind_addr(text: &str) -> Result<SocketAddr, ConfigError> {
-    text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()).ok_or_else(|| {
-        ConfigError::new("BIND_ADDR", format!("is {text:?}: expected host:port, such as 127.0.0.1:8080"))
-    })
+fn parse_address(variable: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .ok_or_else(|| ConfigError::new(variable, format!("is {text:?}: expected host:port, such as 127.0.0.1:8080")))
+}
+
+/// Networks of the proxies in front of the API.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl FromStr for TrustedProxies {
+    type Err = ConfigError;
+
+    /// Addresses and networks (`10.0.0.0/8`), separated by commas.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let parse = |entry: &str| entry.parse::<IpNet>().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+        let parsed = entries.map(|entry| {
+            parse(entry).map_err(|_| {
+                ConfigError::new(
+                    "TRUSTED_PROXIES",
+                    format!("has {entry:?}: expected addresses or networks, as 10.0.0.0/8"),
+                )
+            })
+        });
+        parsed.collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// Keys are separated by commas; the first signs, the others still verify while a rotation lasts.
@@ -390,6 +369,8 @@ mod tests {
             ("ADMIN_EMAIL", "nobody"),
             ("ADMIN_PASSWORD", "short"),
             ("RATE_LIMITS", "maybe"),
+            ("TRUSTED_PROXIES", "10.0.0.0/99"),
+            ("METRICS_ADDR", "9090"),
             ("DEMO", "yes"),
             ("SETTLE_BATCH_MAX", "0"),
         ] {

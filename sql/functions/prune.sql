@@ -25,6 +25,15 @@ as $$
     delete from flashsale.ended_sessions e using old where e.session_id = old.session_id;
 
     with old as materialized (
+        select e.user_id
+        from flashsale.ended_users e
+        where e.ended_at < now() - interval '1 day'
+        order by e.user_id limit p_rows_max
+        for update skip locked
+    )
+    delete from flashsale.ended_users e using old where e.user_id = old.user_id;
+
+    with old as materialized (
         select b.batch_id
         from flashsale.settled_batches b
         where b.settled_at < now() - interval '30 days'

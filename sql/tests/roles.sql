@@ -59,8 +59,8 @@ where p.pronamespace = 'flashsale'::regnamespace;
 select results_eq(
     $$select m.function from may_call m where m.role = 'flashsale_worker' order by 1$$,
     array[
-        'check_books', 'installed_migration', 'list_sales', 'live_orders', 'prune', 'repair_books', 'settle_orders',
-        'settle_orders_singly'
+        'check_books', 'find_queue_state', 'installed_migration', 'list_sales', 'live_orders', 'prune', 'repair_books',
+        'settle_orders', 'settle_orders_singly'
     ],
     'what a worker may call'
 );

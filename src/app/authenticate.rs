@@ -3,16 +3,22 @@
 use uuid::Uuid;
 
 use super::Unavailable;
-use super::passwords::Passwords;
+use super::passwords::{HashError, Passwords};
 use super::sessions::Session;
 use crate::db::{Database, DbError, SessionUser};
 use crate::domain::{Email, Password, UserId};
+
+/// What is wrong with a password that guessers try first, as the rest of a sentence.
+pub const COMMON_PASSWORD: &str = "is a common password or word, or your own address: choose one that nobody guesses";
 
 /// Why a user was not registered.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateUserError {
     #[error("the e-mail address is taken")]
     EmailTaken,
+    /// Guessers try this one first.
+    #[error("password: {COMMON_PASSWORD}")]
+    PasswordTooCommon,
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -28,7 +34,7 @@ pub async fn create_user(
     password: Password,
     is_administrator: bool,
 ) -> Result<UserId, CreateUserError> {
-    let hash = passwords.hash(password).await?;
+    let hash = passwords.hash(email.clone(), password).await?;
     let user_id = Uuid::now_v7();
     let mut created = database.create_user(user_id, email, &hash, is_administrator).await;
     let is_second_try = created.as_ref().is_err_and(DbError::is_outcome_unknown);
@@ -79,13 +85,13 @@ pub async fn find_session(database: &Database, session: &Session) -> Result<Opti
 /// Creates an administrator unless a user with this address exists; answers whether one was created.
 ///
 /// # Errors
-/// [`Unavailable`].
+/// [`CreateUserError`].
 pub async fn ensure_administrator(
     database: &Database,
     passwords: &Passwords,
     email: &Email,
     password: Password,
-) -> Result<bool, Unavailable> {
+) -> Result<bool, CreateUserError> {
     if database.find_user_by_email(email).await?.is_some() {
         return Ok(false);
     }
@@ -93,7 +99,16 @@ pub async fn ensure_administrator(
         Ok(_) => Ok(true),
         // Somebody else was faster, or the user is disabled.
         Err(CreateUserError::EmailTaken) => Ok(false),
-        Err(CreateUserError::Unavailable(error)) => Err(error),
+        Err(error) => Err(error),
+    }
+}
+
+impl From<HashError> for CreateUserError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::TooCommon => Self::PasswordTooCommon,
+            HashError::Unavailable(error) => Self::Unavailable(error),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::place_order::Purchases;
 use super::reconcile_gate::{GateReconciler, sales_with_gate};
 use super::retry::{Complaint, RetryPause};
 use super::sale_board::SaleBoard;
-use super::sessions::Sessions;
+use super::sessions::{EndedSessions, Sessions};
 use crate::config::intervals;
 use crate::db::{self, Database, DbError, Notification, Outage};
 use crate::domain::{SaleId, SaleSnapshot};
@@ -98,7 +98,14 @@ impl Follower {
                 }
                 Notification::Clock(time, at) => self.board.set_clock(time, at),
                 Notification::SaleChanged => sale_changed = true,
-                Notification::SessionEnded(session_id) => self.sessions.note_ended(session_id),
+                Notification::SessionEnded(session_id) => {
+                    self.sessions.note_ended(session_id);
+                    self.outcomes.end_session(session_id);
+                }
+                Notification::UserEnded(user_id, ended_at) => {
+                    self.sessions.note_user_ended(user_id, ended_at);
+                    self.outcomes.end_user(user_id);
+                }
                 Notification::Listening => listening = true,
             }
         }
@@ -116,7 +123,7 @@ impl Follower {
     }
 
     async fn load_ended_sessions(&self) -> Result<(), DbError> {
-        self.sessions.replace_ended(self.database.list_ended_sessions().await?);
+        self.sessions.replace_ended(read_ended_sessions(&self.database).await?);
         Ok(())
     }
 
@@ -214,6 +221,17 @@ pub async fn refresh_board_from_database(database: &Database, board: &SaleBoard)
     board.set_clock(now.database_time, now.read_at);
     board.set_sales(now.sales, now.database_time);
     Ok(())
+}
+
+/// Reads from the database what ended before its tokens expire.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn read_ended_sessions(database: &Database) -> Result<EndedSessions, DbError> {
+    Ok(EndedSessions {
+        sessions: database.list_ended_sessions().await?.into_iter().collect(),
+        users: database.list_ended_users().await?.into_iter().collect(),
+    })
 }
 
 /// Asks Redis regularly whether it answers.

@@ -18,6 +18,8 @@ pub enum ManageSaleError {
     SaleNotFound,
     #[error("another sale of the product overlaps this window")]
     SaleOverlaps,
+    #[error("sales of this product were archived")]
+    ProductArchived,
     #[error("more units are sold than this quantity")]
     QuantityBelowSold,
     #[error("the sale is not running")]
@@ -36,6 +38,7 @@ impl From<DbError> for ManageSaleError {
         match error.constraint() {
             Some("flash_sale_is_of_a_product") => Self::ProductNotFound,
             Some("no_overlapping_windows_of_one_product") => Self::SaleOverlaps,
+            Some("archived_products_are_not_sold_again") => Self::ProductArchived,
             Some("no_oversell") => Self::QuantityBelowSold,
             Some("window_starts_before_it_ends") => Self::WindowEndsBeforeItStarts,
             _ if error.is_outcome_unknown() => Self::OutcomeUnknown(error),

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 use crate::domain::{OrderId, Outcome, UserId};
 
@@ -21,7 +22,13 @@ const STREAM_BUFFER: usize = 16;
 #[derive(Default)]
 struct Waiting {
     requests: HashMap<OrderId, Vec<(Instant, oneshot::Sender<Outcome>)>>,
-    streams: HashMap<UserId, Vec<mpsc::Sender<SettledEvent>>>,
+    streams: HashMap<UserId, Vec<OutcomeStream>>,
+}
+
+/// One event stream of a user, which ends with its session.
+struct OutcomeStream {
+    session_id: Uuid,
+    events: mpsc::Sender<SettledEvent>,
 }
 
 /// Who waits in this process: requests with `Prefer: wait`, and event streams. Bounded by the requests in progress.
@@ -38,11 +45,24 @@ impl Outcomes {
         receiver
     }
 
-    /// A stream of a user's outcomes from now on.
-    pub fn follow(&self, user_id: UserId) -> mpsc::Receiver<SettledEvent> {
-        let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
-        self.lock().streams.entry(user_id).or_default().push(sender);
+    /// A stream of a user's outcomes from now on, until its session ends.
+    pub fn follow(&self, user_id: UserId, session_id: Uuid) -> mpsc::Receiver<SettledEvent> {
+        let (events, receiver) = mpsc::channel(STREAM_BUFFER);
+        self.lock().streams.entry(user_id).or_default().push(OutcomeStream { session_id, events });
         receiver
+    }
+
+    /// Ends the streams of a session.
+    pub fn end_session(&self, session_id: Uuid) {
+        self.lock().streams.retain(|_, streams| {
+            streams.retain(|stream| stream.session_id != session_id);
+            !streams.is_empty()
+        });
+    }
+
+    /// Ends the streams of a user.
+    pub fn end_user(&self, user_id: UserId) {
+        self.lock().streams.remove(&user_id);
     }
 
     /// Tells everybody who waits for these orders what became of them.
@@ -57,7 +77,7 @@ impl Outcomes {
                 let _ = sender.send(outcome);
             }
             if let Some(streams) = waiting.streams.get_mut(&user_id) {
-                streams.retain(|stream| stream.try_send(SettledEvent { order_id, outcome }).is_ok());
+                streams.retain(|stream| stream.events.try_send(SettledEvent { order_id, outcome }).is_ok());
                 if streams.is_empty() {
                     waiting.streams.remove(&user_id);
                 }
@@ -79,7 +99,7 @@ impl Outcomes {
             !senders.is_empty()
         });
         waiting.streams.retain(|_, streams| {
-            streams.retain(|stream| !stream.is_closed());
+            streams.retain(|stream| !stream.events.is_closed());
             !streams.is_empty()
         });
         waiting
@@ -100,6 +120,7 @@ impl Outcomes {
 mod tests {
     use std::time::Duration;
 
+    use tokio::sync::mpsc::error::TryRecvError;
     use uuid::Uuid;
 
     use super::{Outcomes, SettledEvent};
@@ -110,7 +131,7 @@ mod tests {
         let outcomes = Outcomes::default();
         let (order, user) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let (first, second) = (outcomes.wait_for(order), outcomes.wait_for(order));
-        let mut stream = outcomes.follow(user);
+        let mut stream = outcomes.follow(user, Uuid::from_u128(9));
         outcomes
             .announce(&[(order, user, Outcome::Success), (Uuid::from_u128(3), Uuid::from_u128(4), Outcome::Success)]);
         assert_eq!(first.await, Ok(Outcome::Success));
@@ -118,6 +139,21 @@ mod tests {
         assert_eq!(stream.recv().await, Some(SettledEvent { order_id: order, outcome: Outcome::Success }));
         assert!(stream.try_recv().is_err());
         assert!(outcomes.overdue(Duration::ZERO).is_empty());
+    }
+
+    #[tokio::test]
+    async fn streams_end_with_their_session_and_others_go_on() {
+        let outcomes = Outcomes::default();
+        let (ann, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (phone, desk) = (Uuid::from_u128(3), Uuid::from_u128(4));
+        let [mut anns_phone, mut anns_desk] = [phone, desk].map(|session| outcomes.follow(ann, session));
+        let mut bobs = outcomes.follow(bob, Uuid::from_u128(5));
+        outcomes.end_session(phone);
+        assert_eq!(anns_phone.recv().await, None);
+        assert!(anns_desk.try_recv().is_err_and(|error| error == TryRecvError::Empty));
+        outcomes.end_user(ann);
+        assert_eq!(anns_desk.recv().await, None);
+        assert!(bobs.try_recv().is_err_and(|error| error == TryRecvError::Empty));
     }
 
     #[tokio::test]

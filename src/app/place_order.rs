@@ -9,6 +9,7 @@ use metrics::{counter, histogram};
 use uuid::Uuid;
 
 use super::outcomes::Outcomes;
+use super::rate_limits::{BucketKey, Limit, RateLimits, TooManyRequests};
 use super::sale_activity::ActivityCounters;
 use super::sale_board::{CurrentSale, SaleBoard};
 use crate::batcher::{BatchBounds, Batcher, SubmitError};
@@ -30,6 +31,9 @@ pub struct Placed {
 pub enum PlaceOrderError {
     #[error("refused: {}", .0.code())]
     Refused(Refusal),
+    /// The user asks too often, over all processes; nothing was taken.
+    #[error(transparent)]
+    TooManyRequests(TooManyRequests),
     /// Nothing was taken; the caller may try again.
     #[error("the purchase could not be taken in: {0}")]
     Unavailable(String),
@@ -54,6 +58,7 @@ pub struct Purchases {
     gate: Arc<TokenGate>,
     outcomes: Arc<Outcomes>,
     activity: Arc<ActivityCounters>,
+    rates: Arc<RateLimits>,
     /// Connections that only lanes use.
     placing: Database,
     bounds: BatchBounds,
@@ -67,6 +72,7 @@ impl Purchases {
         gate: Arc<TokenGate>,
         outcomes: Arc<Outcomes>,
         activity: Arc<ActivityCounters>,
+        rates: Arc<RateLimits>,
         placing: Database,
         bounds: &Bounds,
     ) -> Self {
@@ -76,7 +82,7 @@ impl Purchases {
             queue_max: bounds.requests_in_flight_max,
             queue_wait_max: deadlines::PURCHASE_QUEUE,
         };
-        Self { board, gate, outcomes, activity, placing, bounds, lanes: Mutex::default() }
+        Self { board, gate, outcomes, activity, rates, placing, bounds, lanes: Mutex::default() }
     }
 
     /// Tries to buy one unit of a product for a user. With `wait`, waits as long for the order to be settled.
@@ -138,6 +144,9 @@ impl Purchases {
         {
             return Err(PlaceOrderError::Refused(Refusal::SoldOut));
         }
+        // Not before: whoever is answered from memory costs nobody else anything.
+        let shared = self.rates.take_shared(Limit::Orders, BucketKey::of_user(user_id)).await;
+        shared.map_err(PlaceOrderError::TooManyRequests)?;
         let placed = self.admit_and_submit(sale, user_id, product_id, idempotency_key, wait).await;
         if matches!(placed, Err(PlaceOrderError::Refused(Refusal::SoldOut))) {
             full_gates.note(sale);
@@ -250,6 +259,7 @@ const fn refusal_reason(error: &PlaceOrderError) -> Option<RefusalReason> {
         PlaceOrderError::Refused(Refusal::SaleNotStarted) => Some(RefusalReason::SaleNotStarted),
         PlaceOrderError::Refused(Refusal::SaleEnded) => Some(RefusalReason::SaleEnded),
         PlaceOrderError::Refused(Refusal::ProductNotFound | Refusal::UnknownUser) => None,
+        PlaceOrderError::TooManyRequests(_) => Some(RefusalReason::TooManyRequests),
         PlaceOrderError::Unavailable(_) => Some(RefusalReason::Unavailable),
         PlaceOrderError::OutcomeUnknown(_) => Some(RefusalReason::OutcomeUnknown),
     }
@@ -262,7 +272,9 @@ fn token_is_unused(order_id: OrderId, placed: &Result<Placed, PlaceOrderError>) 
     match placed {
         Ok(placed) => placed.order_id != order_id,
         Err(PlaceOrderError::OutcomeUnknown(_)) => false,
-        Err(PlaceOrderError::Refused(_) | PlaceOrderError::Unavailable(_)) => true,
+        Err(PlaceOrderError::Refused(_) | PlaceOrderError::TooManyRequests(_) | PlaceOrderError::Unavailable(_)) => {
+            true
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use metrics::counter;
+use metrics::{counter, gauge};
 
 use crate::config::{deadlines, intervals};
 use crate::db::{Database, DbError};
@@ -186,6 +186,7 @@ impl GateReconciler {
         let turn = Turn { compared_at: Instant::now(), pause, calm_pause: calm_pause.max(pause), right_with };
         self.turns.insert(sale.flash_sale_id, turn);
         let repaired = repair.put.len() + repair.remove.len();
+        gauge!("flashsale_gate_drift", "flash_sale_id" => sale.flash_sale_id.to_string()).set(repaired as f64);
         if !repair.is_empty() {
             counter!("flashsale_gate_repairs_total").increment(repaired as u64);
             tracing::info!(

@@ -1,23 +1,20 @@
-//! Sessions: signed tokens (JWT, HS256) that every API process can verify by itself, and those ended by logout.
+//! Sessions: signed tokens that every API process can verify by itself, and those that ended before they expire.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::Validation;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::tokens::{ISSUER, LEEWAY_S, TokenKeys, validation};
 use crate::config::Secret;
 use crate::domain::UserId;
 
-const ISSUER: &str = "flashsale";
 const AUDIENCE: &str = "flashsale";
-/// Clocks of API processes may differ by this much.
-const LEEWAY_S: u64 = 5;
 /// How long a session lasts.
 pub const SESSION_TIME: Duration = Duration::from_secs(12 * 3600);
 
@@ -45,13 +42,29 @@ struct Claims {
 #[error("the session is not valid")]
 pub struct InvalidSession;
 
-/// Signs with the first key, verifies with all: to rotate, put the new key first and remove the old one when its tokens
-/// have expired.
+/// Sessions that ended before their tokens expire.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EndedSessions {
+    pub sessions: HashSet<Uuid>,
+    /// Users all of whose sessions ended, and when by the database's clock.
+    pub users: HashMap<UserId, DateTime<Utc>>,
+}
+
+impl EndedSessions {
+    fn contains(&self, claims: &Claims) -> bool {
+        self.sessions.contains(&claims.sid)
+            || self.users.get(&claims.sub).is_some_and(|ended_at| {
+                // The clock that the token was issued by may be ahead of the database's.
+                claims.iat <= (*ended_at + TimeDelta::seconds(LEEWAY_S.cast_signed())).timestamp()
+            })
+    }
+}
+
+/// The sessions of a shop.
 pub struct Sessions {
-    signing: EncodingKey,
-    verifying: Vec<DecodingKey>,
+    keys: TokenKeys,
     validation: Validation,
-    ended: RwLock<HashSet<Uuid>>,
+    ended: RwLock<EndedSessions>,
     hash_key: Secret<[u8; 32]>,
 }
 
@@ -60,16 +73,9 @@ impl Sessions {
     /// When there is no key.
     pub fn new(keys: &[Secret<Vec<u8>>]) -> anyhow::Result<Self> {
         let first = keys.first().ok_or_else(|| anyhow::anyhow!("no signing key"))?;
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[AUDIENCE]);
-        validation.validate_nbf = true;
-        validation.leeway = LEEWAY_S;
         Ok(Self {
-            signing: EncodingKey::from_secret(first.reveal()),
-            verifying: keys.iter().map(|key| DecodingKey::from_secret(key.reveal())).collect(),
-            validation,
+            keys: TokenKeys::new(keys)?,
+            validation: validation(AUDIENCE),
             ended: RwLock::default(),
             hash_key: Secret::new(Sha256::digest([b"fingerprints", first.reveal().as_slice()].concat()).into()),
         })
@@ -91,24 +97,15 @@ impl Sessions {
             nbf: now.timestamp(),
             exp: session.expires_at.timestamp(),
         };
-        Ok((jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)?, session))
+        Ok((self.keys.sign(&claims)?, session))
     }
 
     /// # Errors
     /// [`InvalidSession`], without saying why: a forger learns nothing.
     pub fn verify(&self, token: &str) -> Result<Session, InvalidSession> {
-        let mut claims = None;
-        for key in &self.verifying {
-            match jsonwebtoken::decode::<Claims>(token, key, &self.validation) {
-                Ok(data) => claims = Some(data.claims),
-                Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => continue,
-                Err(_) => {}
-            }
-            break;
-        }
-        let claims = claims.ok_or(InvalidSession)?;
+        let claims: Claims = self.keys.verify(token, &self.validation).ok_or(InvalidSession)?;
         let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(InvalidSession)?;
-        if self.ended.read().unwrap_or_else(PoisonError::into_inner).contains(&claims.sid) {
+        if self.ended.read().unwrap_or_else(PoisonError::into_inner).contains(&claims) {
             return Err(InvalidSession);
         }
         Ok(Session { user_id: claims.sub, session_id: claims.sid, expires_at })
@@ -116,12 +113,17 @@ impl Sessions {
 
     /// A session was ended somewhere.
     pub fn note_ended(&self, session_id: Uuid) {
-        self.ended.write().unwrap_or_else(PoisonError::into_inner).insert(session_id);
+        self.ended.write().unwrap_or_else(PoisonError::into_inner).sessions.insert(session_id);
     }
 
-    /// All sessions that were ended and whose tokens have not expired.
-    pub fn replace_ended(&self, ended: Vec<Uuid>) {
-        *self.ended.write().unwrap_or_else(PoisonError::into_inner) = ended.into_iter().collect();
+    /// All sessions of a user that began before this were ended.
+    pub fn note_user_ended(&self, user_id: UserId, ended_at: DateTime<Utc>) {
+        self.ended.write().unwrap_or_else(PoisonError::into_inner).users.insert(user_id, ended_at);
+    }
+
+    /// All that ended and whose tokens have not expired.
+    pub fn replace_ended(&self, ended: EndedSessions) {
+        *self.ended.write().unwrap_or_else(PoisonError::into_inner) = ended;
     }
 
     /// A hash that only holders of the signing key can make, of parts that cannot run into each other.
@@ -161,6 +163,20 @@ mod tests {
         assert_eq!(sessions.verify(&token).map(|s| s.user_id), Ok(user));
         sessions.note_ended(session.session_id);
         assert_eq!(sessions.verify(&token), Err(InvalidSession));
+    }
+
+    #[test]
+    fn the_sessions_of_a_user_end_together_and_later_ones_do_not() {
+        let sessions = sessions(&["a"]);
+        let user = Uuid::from_u128(7);
+        let (token, _) = sessions.issue(user).unwrap();
+        let now = chrono::Utc::now();
+        sessions.note_user_ended(user, now - chrono::TimeDelta::seconds(60));
+        assert!(sessions.verify(&token).is_ok(), "it began after that");
+        sessions.note_user_ended(Uuid::from_u128(8), now);
+        assert!(sessions.verify(&token).is_ok(), "another user");
+        sessions.note_user_ended(user, now - chrono::TimeDelta::seconds(2));
+        assert_eq!(sessions.verify(&token), Err(InvalidSession), "clocks may differ by this much");
     }
 
     #[test]

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
+use crate::app::devices::Devices;
 use crate::app::find_orders::Orders;
-use crate::app::follow::{Follower, probe_redis};
+use crate::app::follow::{Follower, probe_redis, read_ended_sessions};
 use crate::app::idempotency::IdempotencyKeys;
 use crate::app::manage_sales::SaleDesk;
 use crate::app::outcomes::Outcomes;
 use crate::app::passwords::Passwords;
 use crate::app::pictures::Pictures;
 use crate::app::place_order::Purchases;
+use crate::app::rate_limits::RateLimits;
 use crate::app::sale_activity::{ActivityCounters, note_activity_until};
 use crate::app::sale_board::SaleBoard;
 use crate::app::sessions::Sessions;
@@ -46,18 +49,20 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     raise_open_files_limit();
     use_small_pages();
+    // First: what is made below remembers the metrics it counts with.
+    let metrics = telemetry::init_metrics()?;
     let redis = connect_redis(config)?;
     let probe = redis.clone().map(|redis| tokio::spawn(probe_redis(redis)));
     let activity = Arc::new(ActivityCounters::default());
-    let (api, follower) = assemble(config, url, outage, redis, Arc::clone(&activity), stopping.clone())?;
+    let (api, follower) = assemble(config, url, outage, redis, Arc::clone(&activity), metrics, stopping.clone())?;
     // Before the first request: a session that was ended stays ended over a restart.
-    api.sessions.replace_ended(api.database.list_ended_sessions().await?);
+    api.sessions.replace_ended(read_ended_sessions(&api.database).await?);
     let following = CancellationToken::new();
     let (board, counts) = (Arc::clone(&follower.board), follower.database.clone());
     let noting = tokio::spawn(note_activity_until(following.clone(), activity, board, counts));
     let follower = tokio::spawn(follow(follower, url.to_owned(), following.clone(), stopping.clone()));
     let limits = tokio::spawn(Arc::clone(&api.limits).keep_bounded());
-    let metrics = tokio::spawn(telemetry::keep_bounded(api.metrics.clone()));
+    let upkeep = tokio::spawn(telemetry::keep_bounded(api.metrics.clone()));
     if !config.rate_limits {
         tracing::warn!("RATE_LIMITS=off: nobody's requests are limited");
     }
@@ -68,7 +73,7 @@ pub async fn run(
     let followed = follower.await?;
     noting.await?;
     limits.abort();
-    metrics.abort();
+    upkeep.abort();
     if let Some(probe) = probe {
         probe.abort();
     }
@@ -115,6 +120,7 @@ fn assemble(
     outage: Arc<Outage>,
     redis: Option<Arc<RedisGate>>,
     activity: Arc<ActivityCounters>,
+    metrics: PrometheusHandle,
     stopping: CancellationToken,
 ) -> anyhow::Result<(Api, Follower)> {
     let bounds = &config.bounds;
@@ -125,6 +131,7 @@ fn assemble(
     // Its statements are long ones: that one of them runs out of time says nothing of the database.
     let reports = Database::new(url, REPORTS_POOL_SIZE, "flashsale api reports", deadlines::REPORT_STATEMENT)?;
     let board = Arc::new(SaleBoard::default());
+    let rates = Arc::new(RateLimits::new(config.rate_limits, redis.clone()));
     let gate = Arc::new(TokenGate::new(redis));
     let outcomes = Arc::new(Outcomes::default());
     let sessions = Arc::new(Sessions::new(&config.jwt_secrets)?);
@@ -133,6 +140,7 @@ fn assemble(
         Arc::clone(&gate),
         Arc::clone(&outcomes),
         activity,
+        Arc::clone(&rates),
         placing,
         bounds,
     ));
@@ -144,12 +152,14 @@ fn assemble(
         orders: Orders::new(&database, bounds),
         sessions: Arc::clone(&sessions),
         passwords: Passwords::new(bounds)?,
+        devices: Devices::new(&config.jwt_secrets)?,
+        trusted_proxies: config.trusted_proxies.clone(),
         desk: SaleDesk { database: database.clone(), board: Arc::clone(&board), gate: Arc::clone(&gate) },
         pictures: Pictures::new(database.clone()),
         watch: SaleWatch { database: database.clone(), reports },
         keys: Arc::new(IdempotencyKeys::new(&database, bounds)),
-        limits: Arc::new(Limits::new(bounds, config.rate_limits)),
-        metrics: telemetry::init_metrics()?,
+        limits: Arc::new(Limits::new(bounds, rates)),
+        metrics,
         stopping,
     });
     Ok((api, Follower { database: following, outage, board, gate, outcomes, purchases, sessions }))

@@ -4,8 +4,11 @@ mod admin;
 mod api;
 mod dev;
 mod doctor;
+mod healthcheck;
 mod maintenance;
 mod sale;
+mod user;
+mod worker;
 
 use std::sync::Arc;
 
@@ -18,7 +21,7 @@ use crate::{db, http, shutdown, telemetry};
 /// A flash-sale engine on PostgreSQL: API, workers and everything in one binary.
 ///
 /// Settings come from environment variables: DATABASE_URL, REDIS_URL, BIND_ADDR, JWT_SECRET or JWT_SECRET_FILE,
-/// ADMIN_EMAIL, ADMIN_PASSWORD, DATA_DIR, DEMO, RATE_LIMITS; the README has the table.
+/// ADMIN_EMAIL, ADMIN_PASSWORD, DATA_DIR, DEMO, RATE_LIMITS, TRUSTED_PROXIES, METRICS_ADDR; the README has the table.
 #[derive(Debug, Parser)]
 #[command(name = "flashsale", version, about)]
 pub struct CommandLine {
@@ -41,11 +44,16 @@ enum Command {
     /// Manage administrators
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Disable users, enable them again, sign them out
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Manage sales
     #[command(subcommand)]
     Sale(sale::SaleCommand),
     /// Print the OpenAPI document of the API; needs no database
     Openapi,
+    /// Ask the process on BIND_ADDR whether it answers; status 0 if it does
+    Healthcheck,
     /// Check the database, the queue, the books and the gates, and say what to do
     Doctor,
 }
@@ -68,17 +76,12 @@ pub async fn run(line: CommandLine) -> anyhow::Result<()> {
             let outage = Arc::new(Outage::new(deadlines::STATEMENT_CLIENT));
             api::run(&config, &url, outage, listener, stopping).await
         }
-        Command::Worker => {
-            let url = config.require_database_url()?.to_owned();
-            db::migrate::check(&url).await?;
-            let stopping = shutdown::on_signal()?;
-            let redis = api::connect_redis(&config)?;
-            let outage = Arc::new(Outage::new(deadlines::SETTLE_STATEMENT));
-            Ok(crate::worker::work_until(stopping, &url, &config.bounds, redis, &outage).await?)
-        }
+        Command::Worker => worker::run(&config).await,
+        Command::Healthcheck => healthcheck::run(config.bind_addr).await,
         Command::Migrate => maintenance::migrate(&config).await,
         Command::Reconcile => maintenance::reconcile(&config).await,
         Command::Admin(command) => admin::run(&config, command).await,
+        Command::User(command) => user::run(&config, command).await,
         Command::Sale(command) => sale::run(&config, command).await,
         Command::Doctor => doctor::run(&config).await,
         Command::Openapi => {

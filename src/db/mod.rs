@@ -5,6 +5,7 @@
 //! trip, so a future that is dropped leaves nothing behind on its connection.
 
 mod activity;
+mod books;
 mod error;
 mod idempotency;
 pub mod migrate;
@@ -19,10 +20,11 @@ mod tls;
 mod users;
 
 pub use activity::AttemptAnswer;
+pub use books::{BookRepair, UnbalancedBook};
 pub use error::DbError;
 pub use idempotency::{KeptAnswer, KeyClaim, KeyState};
 pub use notifications::{Notification, listen};
-pub use ops::{QueueHealth, SaleBook};
+pub use ops::{QueueHealth, SaleBook, ServerState};
 pub use orders::{SettledBatch, SettledOrder};
 pub use outage::Outage;
 pub use pictures::StoredPicture;
@@ -33,6 +35,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use metrics::{Histogram, histogram};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -44,6 +47,7 @@ pub struct Database {
     pool: Pool,
     statement_max: Duration,
     outage: Option<Arc<Outage>>,
+    pool_wait: Histogram,
 }
 
 impl Database {
@@ -69,7 +73,8 @@ impl Database {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|e| DbError::Url(e.to_string()))?;
-        Ok(Self { pool, statement_max: statement + Duration::from_secs(1), outage: None })
+        let pool_wait = histogram!("flashsale_database_pool_wait_seconds", "pool" => application.to_owned());
+        Ok(Self { pool, statement_max: statement + Duration::from_secs(1), outage: None, pool_wait })
     }
 
     /// Says there how its calls go.
@@ -108,6 +113,7 @@ impl Database {
         let connection = tokio::time::timeout(limit, self.pool.get())
             .await
             .map_err(|_| DbError::Unreachable(format!("no connection within {limit:?}")))??;
+        self.pool_wait.record(started.elapsed().as_secs_f64());
         let connection = Borrowed(Some(connection));
         let answer = tokio::time::timeout(limit.saturating_sub(started.elapsed()), async {
             let statement = connection.prepare_cached(sql).await.map_err(DbError::not_sent)?;

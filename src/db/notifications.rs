@@ -26,6 +26,15 @@ pub enum Notification {
     SaleChanged,
     /// A session was ended by logout.
     SessionEnded(Uuid),
+    /// All sessions of a user that began until then were ended.
+    UserEnded(UserId, DateTime<Utc>),
+}
+
+/// What the channel flashsale_sessions carries: the id of a session, or the end of all of a user.
+#[derive(Deserialize)]
+struct UserEndedPayload {
+    user_id: UserId,
+    ended_at: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +134,9 @@ fn parse(channel: &str, payload: &str) -> Option<Notification> {
                 .collect(),
         }),
         "flashsale_sales" => Some(Notification::SaleChanged),
+        "flashsale_sessions" if payload.starts_with('{') => serde_json::from_str::<UserEndedPayload>(payload)
+            .ok()
+            .map(|payload| Notification::UserEnded(payload.user_id, payload.ended_at)),
         "flashsale_sessions" => payload.parse().ok().map(Notification::SessionEnded),
         _ => None,
     };

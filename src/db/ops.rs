@@ -25,7 +25,43 @@ pub struct QueueHealth {
     pub oldest_xmin_age_s: Option<f64>,
 }
 
+/// What promises and speed rest on, as the server has it.
+#[derive(Debug, Clone)]
+pub struct ServerState {
+    /// As `server_version_num`.
+    pub version: i32,
+    /// Settings that should be `on` and are not.
+    pub switched_off: Vec<String>,
+    /// Dead rows of the queue and its dead letters.
+    pub dead_tuples: i64,
+    /// People's logins without time-outs.
+    pub unbounded_logins: Vec<String>,
+}
+
 impl Database {
+    /// # Errors
+    /// [`DbError`].
+    pub async fn server_state(&self) -> Result<ServerState, DbError> {
+        let row = self
+            .query_one(
+                "select current_setting('server_version_num')::integer, \
+                        array(select name from pg_settings \
+                              where name in ('fsync', 'synchronous_commit', 'full_page_writes', 'autovacuum', 'track_counts') \
+                                  and setting in ('off', 'local') order by name), \
+                        coalesce((select dead_tuples from ops.queue_health), 0)::bigint, \
+                        array(select login::text from ops.logins where 'flashsale_dba' = any (roles) and not bounded \
+                              order by login)",
+                &[],
+            )
+            .await?;
+        Ok(ServerState {
+            version: row.get(0),
+            switched_off: row.get(1),
+            dead_tuples: row.get(2),
+            unbounded_logins: row.get(3),
+        })
+    }
+
     /// # Errors
     /// [`DbError`].
     pub async fn sale_books(&self) -> Result<Vec<SaleBook>, DbError> {

@@ -68,6 +68,11 @@ impl Outage {
         }
     }
 
+    /// Whether the database cannot be used.
+    pub fn is_ongoing(&self) -> bool {
+        self.ongoing.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn note_failure(&self, now: Instant) -> Option<News> {
         let mut state = self.ongoing.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(ongoing) = state.as_mut() else {

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use zxcvbn::matching::patterns::MatchPattern;
+use zxcvbn::zxcvbn;
+
 /// A field that a caller sent and that cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
@@ -81,6 +84,18 @@ impl Password {
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
+
+    /// Whether guessers try it first: all of it is one of the 30,000 most used passwords, a word or a name of the dictionary, or
+    /// the owner's own address or a part of it; whatever its capitals, backwards, or with figures for letters. Takes up to some
+    /// milliseconds.
+    pub fn is_common(&self, email: &Email) -> bool {
+        let about_the_owner: Vec<&str> =
+            std::iter::once(email.as_str()).chain(email.as_str().split('@')).chain(["flashsale"]).collect();
+        let entropy = zxcvbn(&self.0, &about_the_owner);
+        let [all_of_it] = entropy.sequence() else { return false };
+        matches!(all_of_it.pattern, MatchPattern::Dictionary(_))
+            && all_of_it.range_inclusive().count() == self.0.chars().count()
+    }
 }
 
 impl fmt::Debug for Password {
@@ -119,6 +134,20 @@ mod tests {
         assert!(Password::parse_new("x".repeat(129)).is_err());
         assert!(Password::parse_given("x".into()).is_ok());
         assert!(Password::parse_given(String::new()).is_err());
+    }
+
+    #[test]
+    fn what_guessers_try_first_is_common() {
+        let ann = Email::parse("ann.miller@example.org").unwrap();
+        let is_common = |text: &str| Password::parse_new(text.into()).unwrap().is_common(&ann);
+        for text in
+            ["password", "PASSWORD", "p@ssw0rd", "drowssap", "qwertyuiop", "12345678", "password1", "ann.miller"]
+        {
+            assert!(is_common(text), "{text}");
+        }
+        for text in ["correct horse battery", "password-1234", "long enough it is", "Zs9!kd0w", &"aß".repeat(64)] {
+            assert!(!is_common(text), "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! has its own; the database decides in any case.
 
 mod board_cache;
+mod buckets;
 mod leadership;
 mod process;
 mod redis;
@@ -20,6 +21,7 @@ use crate::batcher::{BatchBounds, Batcher};
 use crate::config::deadlines;
 use crate::domain::{OrderId, SaleId, UserId};
 
+pub use buckets::BucketShape;
 pub use process::ProcessGate;
 pub use redis::{RedisError, RedisGate};
 

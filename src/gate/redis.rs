@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use metrics::gauge;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{AsyncCommands, RedisResult, Script};
 use uuid::Uuid;
@@ -102,6 +103,7 @@ impl RedisGate {
     /// Stops asking Redis until [`probe`](Self::probe) finds it again. Logged once an outage.
     pub fn mark_unavailable(&self, error: &RedisError) {
         self.good_probes.store(0, Ordering::Relaxed);
+        gauge!("flashsale_redis_available").set(0.0);
         if self.available.swap(false, Ordering::Relaxed) {
             tracing::warn!(%error, "redis does not answer: going on without it, on the database's authority");
         }
@@ -112,6 +114,7 @@ impl RedisGate {
     pub async fn probe(&self) {
         match self.set_bytes(PROBE_KEY, b"1", PROBE_TIME_TO_LIVE).await {
             Ok(()) => {
+                gauge!("flashsale_redis_available").set(f64::from(u8::from(self.is_available())));
                 let good = self.good_probes.fetch_add(1, Ordering::Relaxed).saturating_add(1);
                 if good >= PROBES_TRUSTED && !self.available.swap(true, Ordering::Relaxed) {
                     tracing::info!("redis answers again");

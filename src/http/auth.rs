@@ -5,12 +5,17 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum_extra::extract::CookieJar;
 
+use super::client::Client;
 use super::problem::Problem;
 use super::state::Api;
+use crate::app::security_events::{SecurityEvent, SecurityEventKind};
 use crate::app::sessions::Session;
 
 /// The HttpOnly cookie that carries a session.
 pub const SESSION_COOKIE: &str = "flashsale_session";
+
+/// The code of a request with a cookie that another site's page sent.
+const FOREIGN_ORIGIN: &str = "foreign_origin";
 
 /// A caller who is signed in.
 pub struct Caller(pub Session);
@@ -22,7 +27,12 @@ impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        session(&parts.method, &parts.headers, api).map(Self)
+        let session = session(&parts.method, &parts.headers, api);
+        if session.as_ref().is_err_and(|problem| problem.code == FOREIGN_ORIGIN) {
+            let Ok(client) = Client::from_request_parts(parts, api).await;
+            client.note(SecurityEventKind::ForeignOrigin);
+        }
+        session.map(Self)
     }
 }
 
@@ -31,9 +41,12 @@ impl FromRequestParts<Api> for Administrator {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let session = session(&parts.method, &parts.headers, api)?;
+        let Ok(client) = Client::from_request_parts(parts, api).await;
         if api.database.is_administrator(session.user_id).await? {
             return Ok(Self(session));
         }
+        SecurityEvent { user_id: Some(session.user_id), detail: Some(parts.uri.path()), ..client.security_event() }
+            .note(SecurityEventKind::Forbidden);
         Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Only an administrator may do this"))
     }
 }
@@ -53,7 +66,7 @@ pub fn session(method: &Method, headers: &HeaderMap, api: &Api) -> Result<Sessio
     if !method.is_safe() && !is_same_origin(headers) {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
-            "foreign_origin",
+            FOREIGN_ORIGIN,
             "A request with a session cookie that changes something must come from our own page (see Origin)",
         ));
     }

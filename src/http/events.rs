@@ -16,7 +16,7 @@ use tokio_stream::wrappers::{ReceiverStream, WatchStream};
 use super::auth::{self, Caller};
 use super::problem::{Problem, ProblemBody};
 use super::state::Api;
-use crate::domain::UserId;
+use crate::app::sessions::Session;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -52,7 +52,7 @@ pub async fn follow_sales(
         return Ok(until_stopped(&api, sales(&api)));
     }
     let session = auth::session(&method, &headers, &api)?;
-    Ok(until_stopped(&api, both(sales(&api), orders(&api, session.user_id))))
+    Ok(until_stopped(&api, both(sales(&api), orders(&api, &session))))
 }
 
 /// The outcomes of the caller's orders from now on: events `order` with `{order_id, outcome}`.
@@ -65,7 +65,7 @@ pub async fn follow_orders(
     State(api): State<Api>,
     Caller(session): Caller,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    until_stopped(&api, orders(&api, session.user_id))
+    until_stopped(&api, orders(&api, &session))
 }
 
 fn sales(api: &Api) -> Events {
@@ -81,8 +81,9 @@ fn sales(api: &Api) -> Events {
     events.boxed()
 }
 
-fn orders(api: &Api, user_id: UserId) -> Events {
-    let events = ReceiverStream::new(api.outcomes.follow(user_id)).map(|settled| {
+fn orders(api: &Api, session: &Session) -> Events {
+    let following = api.outcomes.follow(session.user_id, session.session_id);
+    let events = ReceiverStream::new(following).map(|settled| {
         let data = serde_json::json!({ "order_id": settled.order_id, "outcome": settled.outcome.code() });
         Ok(Event::default().event("order").data(data.to_string()))
     });

@@ -12,6 +12,8 @@ use super::state::Api;
 /// A board older than this is not served from: something that refreshes it is stuck.
 const BOARD_AGE_MAX: Duration = Duration::from_secs(10);
 
+pub const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = String)))]
 pub async fn live() -> &'static str {
@@ -43,8 +45,8 @@ pub async fn metrics(State(api): State<Api>) -> Response {
     let (open, in_use) = api.database.pool_status();
     metrics::gauge!("flashsale_database_connections", "state" => "open").set(open as f64);
     metrics::gauge!("flashsale_database_connections", "state" => "in_use").set(in_use as f64);
+    metrics::gauge!("flashsale_password_hashes_waiting").set(api.passwords.waiting() as f64);
     let mut response = api.metrics.render().into_response();
-    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    response.headers_mut().insert(header::CONTENT_TYPE, PROMETHEUS_TEXT);
     response
 }

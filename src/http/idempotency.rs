@@ -1,10 +1,9 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) on any POST.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -13,10 +12,14 @@ use http_body_util::BodyExt;
 use uuid::Uuid;
 
 use super::auth;
+use super::client::{RequestId, client_address};
 use super::json::read_body;
+use super::limits::refuse;
 use super::problem::Problem;
 use super::state::Api;
 use crate::app::idempotency::IdempotencyKeys;
+use crate::app::rate_limits::{BucketKey, Limit};
+use crate::app::security_events::SecurityEvent;
 use crate::config::RETRY_AFTER;
 use crate::db::{KeyClaim, KeyState};
 
@@ -59,7 +62,10 @@ pub async fn idempotent(api: &Api, request: Request, next: Next) -> Result<Respo
     }
     let Some(caller) = caller(&request, api) else { return Ok(next.run(request).await) };
     let Some(key) = idempotency_key(request.headers())? else { return Ok(next.run(request).await) };
-    api.limits.check_key(&caller)?;
+    let bucket = BucketKey::of_hash(&api.sessions.keyed_hash(&[caller.as_bytes()]));
+    let request_id = RequestId::of(request.extensions());
+    let event = SecurityEvent { request_id: request_id.as_str(), ..SecurityEvent::default() };
+    api.limits.rates.take(Limit::Keys, bucket).await.map_err(|exceeded| refuse(&exceeded, event))?;
     let (parts, body) = request.into_parts();
     let body = read_body(body).await?;
     // Keyed, because bodies hold passwords and fingerprints are kept.
@@ -119,7 +125,7 @@ fn caller(request: &Request, api: &Api) -> Option<String> {
     }
     let is_before_sign_in = matches!(request.uri().path(), "/users" | "/users/authenticate");
     if is_before_sign_in {
-        let address = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
+        let address = client_address(request.headers(), request.extensions(), &api.trusted_proxies);
         return Some(format!("address {address}"));
     }
     let session = auth::session(request.method(), request.headers(), api).ok()?;

@@ -1,58 +1,34 @@
-//! Limits: requests in progress, and how often a user or an address may ask.
+//! Limits as their callers see them: requests in progress, and the `RateLimit` headers of those that are counted
+//! (draft-ietf-httpapi-ratelimit-headers).
 
-use std::hash::Hash;
-use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
 use metrics::gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::client::Client;
 use super::problem::Problem;
+use crate::app::rate_limits::{Allowance, BucketKey, Limit, RateLimits, TooManyRequests};
+use crate::app::security_events::{SecurityEvent, SecurityEventKind};
 use crate::config::Bounds;
-use crate::domain::UserId;
 
-/// Purchases of one user: enough for an impatient person, too few for a script.
-const ORDERS_PER_SECOND: u32 = 5;
-const ORDERS_BURST: u32 = 20;
-/// Sign-ups and sign-ins from one address: many people may share one.
-const SIGN_INS_PER_SECOND: u32 = 5;
-const SIGN_INS_BURST: u32 = 50;
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// The limits of a process.
 pub struct Limits {
     places: Arc<Semaphore>,
     places_max: usize,
-    rates: Option<Rates>,
-}
-
-/// Idempotency keys of one caller, each a row for 24 hours.
-const KEYS_PER_SECOND: u32 = 5;
-const KEYS_BURST: u32 = 50;
-
-struct Rates {
-    orders: DefaultKeyedRateLimiter<UserId>,
-    sign_ins: DefaultKeyedRateLimiter<IpAddr>,
-    keys: DefaultKeyedRateLimiter<String>,
-    clock: DefaultClock,
+    pub rates: Arc<RateLimits>,
 }
 
 impl Limits {
-    /// With `rate_limits` off only the requests in progress are bounded.
-    pub fn new(bounds: &Bounds, rate_limits: bool) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(bounds.requests_in_flight_max)),
-            places_max: bounds.requests_in_flight_max,
-            rates: rate_limits.then(|| Rates {
-                orders: RateLimiter::keyed(quota(ORDERS_PER_SECOND, ORDERS_BURST)),
-                sign_ins: RateLimiter::keyed(quota(SIGN_INS_PER_SECOND, SIGN_INS_BURST)),
-                keys: RateLimiter::keyed(quota(KEYS_PER_SECOND, KEYS_BURST)),
-                clock: DefaultClock::default(),
-            }),
-        }
+    pub fn new(bounds: &Bounds, rates: Arc<RateLimits>) -> Self {
+        let places_max = bounds.requests_in_flight_max;
+        Self { places: Arc::new(Semaphore::new(places_max)), places_max, rates }
     }
 
     /// A place among the requests in progress, or none.
@@ -60,28 +36,13 @@ impl Limits {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
-    /// Counts a purchase attempt of a user.
-    ///
-    /// # Errors
-    /// 429 with the time to wait.
-    pub fn check_order(&self, user: UserId) -> Result<(), Problem> {
-        self.rates.as_ref().map_or(Ok(()), |rates| rates.check(&rates.orders, &user))
-    }
-
-    /// Counts an idempotency key of a caller.
-    ///
-    /// # Errors
-    /// 429 with the time to wait.
-    pub fn check_key(&self, caller: &String) -> Result<(), Problem> {
-        self.rates.as_ref().map_or(Ok(()), |rates| rates.check(&rates.keys, caller))
-    }
-
     /// Counts a sign-up or sign-in from an address.
     ///
     /// # Errors
     /// 429 with the time to wait.
-    pub fn check_sign_in(&self, address: IpAddr) -> Result<(), Problem> {
-        self.rates.as_ref().map_or(Ok(()), |rates| rates.check(&rates.sign_ins, &address))
+    pub async fn take_sign_in(&self, client: &Client) -> Result<Option<Allowance>, Problem> {
+        let key = BucketKey::of_address(client.address);
+        self.rates.take(Limit::SignIns, key).await.map_err(|exceeded| refuse(&exceeded, client.security_event()))
     }
 
     /// Forgets who has not asked for a while, and shows how full the process is. For ever.
@@ -90,22 +51,46 @@ impl Limits {
         loop {
             tick.tick().await;
             gauge!("flashsale_requests_in_flight").set((self.places_max - self.places.available_permits()) as f64);
-            if let Some(rates) = &self.rates {
-                rates.orders.retain_recent();
-                rates.sign_ins.retain_recent();
-                rates.keys.retain_recent();
-            }
+            self.rates.forget_idle();
         }
     }
 }
 
-impl Rates {
-    fn check<K: Clone + Eq + Hash>(&self, limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), Problem> {
-        limiter.check_key(key).map_err(|until| Problem::too_many_requests(until.wait_time_from(self.clock.now())))
+/// 429 for an empty bucket.
+pub fn refuse(exceeded: &TooManyRequests, event: SecurityEvent<'_>) -> Problem {
+    note_exceeded(exceeded, event);
+    Problem::too_many_requests(*exceeded)
+}
+
+/// That a bucket is empty is a security event, once.
+pub fn note_exceeded(exceeded: &TooManyRequests, event: SecurityEvent<'_>) {
+    if exceeded.is_news {
+        SecurityEvent { detail: Some(exceeded.limit.name()), ..event }.note(SecurityEventKind::RateLimitExceeded);
     }
 }
 
-fn quota(per_second: u32, burst: u32) -> Quota {
-    let at_least_one = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-    Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst))
+/// The answer to a request that was counted, with what its caller has left.
+pub fn with_allowance(allowance: Option<Allowance>, answer: Result<Response, Problem>) -> Response {
+    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    // A refusal by a narrower limit has its own.
+    if let Some(allowance) = allowance.filter(|_| !response.headers().contains_key(RATE_LIMIT)) {
+        write_headers(response.headers_mut(), allowance.limit, allowance.remaining, None);
+    }
+    response
+}
+
+/// `r` tokens are left of `q`; an empty bucket of that size is full again after `w` seconds, and has a token after `t`.
+pub fn write_headers(headers: &mut HeaderMap, limit: Limit, remaining: u32, wait: Option<Duration>) {
+    let (name, shape) = (limit.name(), limit.shape());
+    let window = (shape.refill * shape.size).as_secs().max(1);
+    let wait = wait.map(|wait| format!(";t={}", wait.as_secs_f64().ceil().max(1.0))).unwrap_or_default();
+    let values = [
+        (RATE_LIMIT_POLICY, format!("\"{name}\";q={};w={window}", shape.size)),
+        (RATE_LIMIT, format!("\"{name}\";r={remaining}{wait}")),
+    ];
+    for (header, value) in values {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(header, value);
+        }
+    }
 }

@@ -13,16 +13,20 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::auth::Caller;
+use super::client::RequestId;
 use super::idempotency::IdempotencyKey;
 use super::json::Json;
+use super::limits::{refuse, with_allowance};
 use super::problem::{Problem, ProblemBody};
 use super::sales::parse_id;
 use super::state::Api;
 use crate::app::find_orders::FindOrderError;
 use crate::app::place_order::{PlaceOrderError, Placed};
+use crate::app::rate_limits::{BucketKey, Limit};
+use crate::app::security_events::SecurityEvent;
 use crate::config::deadlines;
 use crate::db::SettledOrder;
-use crate::domain::{FailureReason, Outcome, PastOrder, Refusal, UserId};
+use crate::domain::{FailureReason, Outcome, PastOrder, ProductId, Refusal, UserId};
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -90,27 +94,50 @@ pub struct OrderHistoryView {
     (status = 401, body = ProblemBody),
     (status = 404, body = ProblemBody, description = "product_not_found"),
     (status = 409, body = ProblemBody, description = "order_failed"),
+    (status = 429, body = ProblemBody, description = "too_many_requests"),
     (status = 504, body = ProblemBody, description = "outcome_unknown"),
 ))]
 pub async fn place_order(
     State(api): State<Api>,
     Caller(session): Caller,
+    request_id: RequestId,
     PreferredWait(wait): PreferredWait,
     IdempotencyKey(key): IdempotencyKey,
     Json(body): Json<PlaceOrder>,
-) -> Result<Response, Problem> {
+) -> Response {
     let user_id = session.user_id;
-    api.limits.check_order(user_id).inspect_err(|_| api.purchases.note_too_many_requests(body.product_id))?;
+    let event =
+        || SecurityEvent { user_id: Some(user_id), request_id: request_id.as_str(), ..SecurityEvent::default() };
+    let allowance = match api.limits.rates.take_here(Limit::Orders, BucketKey::of_user(user_id)) {
+        Ok(allowance) => allowance,
+        Err(exceeded) => {
+            api.purchases.note_too_many_requests(body.product_id);
+            return refuse(&exceeded, event()).into_response();
+        }
+    };
     let placed = api.purchases.place_order(user_id, body.product_id, key, wait).await;
     count(&placed);
-    let placed = placed?;
+    let answer = match placed {
+        Ok(placed) => show_placed(placed, user_id, body.product_id, wait),
+        Err(PlaceOrderError::TooManyRequests(exceeded)) => Err(refuse(&exceeded, event())),
+        Err(error) => Err(error.into()),
+    };
+    with_allowance(allowance, answer)
+}
+
+fn show_placed(
+    placed: Placed,
+    user_id: UserId,
+    product_id: ProductId,
+    wait: Option<Duration>,
+) -> Result<Response, Problem> {
     let status = match placed.outcome {
         None => LiveOrderStatus::InProgress,
         Some(Outcome::Success) => LiveOrderStatus::Success,
         Some(Outcome::Failed(FailureReason::SoldOut)) => return Err(Refusal::SoldOut.into()),
         Some(Outcome::Failed(FailureReason::DeadLettered)) => return Err(Problem::order_failed()),
     };
-    let view = OrderView { order_id: placed.order_id, user_id, product_id: body.product_id, status };
+    let view = OrderView { order_id: placed.order_id, user_id, product_id, status };
     let mut response = axum::Json(view).into_response();
     if let Some(applied) = wait.and_then(|wait| HeaderValue::from_str(&format!("wait={}", wait.as_secs())).ok()) {
         response.headers_mut().insert(HeaderName::from_static("preference-applied"), applied);
@@ -217,6 +244,7 @@ fn count(placed: &Result<Placed, PlaceOrderError>) {
         Ok(Placed { outcome: None, .. }) => "in_progress",
         Ok(Placed { outcome: Some(outcome), .. }) => outcome.code(),
         Err(PlaceOrderError::Refused(refusal)) => refusal.code(),
+        Err(PlaceOrderError::TooManyRequests(_)) => "too_many_requests",
         Err(PlaceOrderError::Unavailable(_)) => "unavailable",
         Err(PlaceOrderError::OutcomeUnknown(_)) => "outcome_unknown",
     };

@@ -6,9 +6,11 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::limits::write_headers;
 use crate::app::Unavailable;
 use crate::app::manage_sales::ManageSaleError;
 use crate::app::place_order::PlaceOrderError;
+use crate::app::rate_limits::{Limit, TooManyRequests};
 use crate::config::RETRY_AFTER;
 use crate::db::DbError;
 use crate::domain::{InvalidField, Refusal};
@@ -20,6 +22,8 @@ pub struct Problem {
     pub code: &'static str,
     pub error: Cow<'static, str>,
     pub retry_after: Option<Duration>,
+    /// The limit that was exceeded, for the headers of a 429.
+    pub exceeded: Option<Limit>,
 }
 
 /// The body of a [`Problem`].
@@ -46,7 +50,7 @@ pub struct ProblemBody<'a> {
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, error: error.into(), retry_after: None }
+        Self { status, code, error: error.into(), retry_after: None, exceeded: None }
     }
 
     pub fn invalid_request(error: impl Into<Cow<'static, str>>) -> Self {
@@ -61,10 +65,17 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, code, error)
     }
 
-    pub fn too_many_requests(retry_after: Duration) -> Self {
+    pub fn too_many_requests(exceeded: TooManyRequests) -> Self {
+        let error = match exceeded.limit {
+            Limit::Guesses | Limit::AccountGuesses => {
+                "Too many wrong passwords for this account: wait before the next try"
+            }
+            Limit::Orders | Limit::SignIns | Limit::Keys => "Too many requests: wait before the next",
+        };
         Self {
-            retry_after: Some(retry_after),
-            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests: wait before the next")
+            retry_after: Some(exceeded.retry_after),
+            exceeded: Some(exceeded.limit),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", error)
         }
     }
 
@@ -127,6 +138,9 @@ impl IntoResponse for Problem {
         if let Some(retry_after) = self.retry_after {
             let seconds = retry_after.as_secs_f64().ceil().max(1.0) as u64;
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(limit) = self.exceeded {
+            write_headers(response.headers_mut(), limit, 0, self.retry_after);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -192,6 +206,7 @@ impl From<PlaceOrderError> for Problem {
     fn from(error: PlaceOrderError) -> Self {
         match error {
             PlaceOrderError::Refused(refusal) => refusal.into(),
+            PlaceOrderError::TooManyRequests(exceeded) => Self::too_many_requests(exceeded),
             PlaceOrderError::Unavailable(_) => Self::unavailable(),
             PlaceOrderError::OutcomeUnknown(_) => Self::outcome_unknown(
                 "The purchase was not confirmed in time and may still go through: ask GET /orders, or try again",
@@ -209,6 +224,11 @@ impl From<ManageSaleError> for Problem {
                 StatusCode::CONFLICT,
                 "sale_overlaps",
                 "Another sale of this product overlaps these dates: choose other dates or change that sale",
+            ),
+            ManageSaleError::ProductArchived => Self::new(
+                StatusCode::CONFLICT,
+                "product_archived",
+                "Sales of this product were archived, with who bought it: sell a new product instead",
             ),
             ManageSaleError::QuantityBelowSold => Self::new(
                 StatusCode::CONFLICT,

@@ -1,12 +1,17 @@
 //! The outermost layer: bounds the requests in progress, gives each an id, writes problems to their bodies, logs errors.
 
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use metrics::{Counter, Histogram, counter, histogram};
 use uuid::Uuid;
 
+use super::client::RequestId;
 use super::idempotency::idempotent;
 use super::problem::Problem;
 use super::state::Api;
@@ -17,18 +22,36 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps every request.
-pub async fn request_context(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub async fn request_context(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let request_id = request_id(&request);
+    request.extensions_mut().insert(RequestId(request_id.clone()));
     // A process that is full is alive: whoever watches it must not kill it in the middle of the crowd.
     if request.uri().path() == "/healthz" {
         return write_problem(next.run(request).await, &request_id);
     }
+    let started = Instant::now();
     let response = match api.limits.enter() {
         // The place is given up when the head of the answer is ready: event streams do not hold it.
         Some(_place) => idempotent(&api, request, next).await.unwrap_or_else(IntoResponse::into_response),
         None => Problem::unavailable().into_response(),
     };
-    write_problem(response, &request_id)
+    let response = write_problem(response, &request_id);
+    count(response.status(), started.elapsed());
+    response
+}
+
+/// Every request counts, so the metrics are looked up once.
+fn count(status: StatusCode, took: Duration) {
+    const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+    static REQUESTS: LazyLock<([Counter; 5], Histogram)> = LazyLock::new(|| {
+        let requests = CLASSES.map(|class| counter!("flashsale_http_requests_total", "status" => class));
+        (requests, histogram!("flashsale_http_request_seconds"))
+    });
+    let (requests, seconds) = &*REQUESTS;
+    if let Some(requests) = requests.get(usize::from(status.as_u16() / 100).wrapping_sub(1)) {
+        requests.increment(1);
+    }
+    seconds.record(took.as_secs_f64());
 }
 
 /// The caller's own id if it is a sensible one, so that a request can be followed through a proxy; otherwise a new one.

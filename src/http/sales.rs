@@ -117,7 +117,7 @@ pub async fn find_sale(State(api): State<Api>, Path(flash_sale_id): Path<String>
     (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody, description = "product_not_found"),
-    (status = 409, body = ProblemBody, description = "sale_overlaps"),
+    (status = 409, body = ProblemBody, description = "sale_overlaps or product_archived"),
 ))]
 pub async fn create_sale(
     State(api): State<Api>,
@@ -139,7 +139,7 @@ pub async fn create_sale(
     (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody, description = "sale_not_found"),
-    (status = 409, body = ProblemBody, description = "quantity_below_sold or sale_overlaps"),
+    (status = 409, body = ProblemBody, description = "quantity_below_sold, sale_overlaps or product_archived"),
 ))]
 pub async fn update_sale(
     State(api): State<Api>,

@@ -9,6 +9,7 @@ use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use metrics::gauge;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -65,7 +66,19 @@ async fn accept(
     let (stream, address) = listener.accept().await?;
     // Answers are small and complete: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
+    give_up_on_unread_answers(&stream);
     Ok((stream, address, place))
+}
+
+/// Ends a connection whose other side has not taken for a while what was sent to it: gone without a word, or not reading on
+/// purpose. The system watches, so that ten thousand idle connections cost no timer.
+fn give_up_on_unread_answers(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    {
+        let limit = u32::try_from(deadlines::UNREAD_ANSWER.as_millis()).unwrap_or(u32::MAX);
+        // Without it the connection is as others are.
+        let _ = nix::sys::socket::setsockopt(stream, nix::sys::socket::sockopt::TcpUserTimeout, &limit);
+    }
 }
 
 /// Serves one connection to its end, or until the graceful stop lets it go, and then gives up its place.
@@ -73,6 +86,7 @@ async fn accept(
 /// Ten thousand of these lie idle behind event streams. A future that is handed to another one is kept twice, so everything
 /// is made here, in the one block that awaits it.
 async fn serve_connection(stream: TcpStream, address: SocketAddr, router: Router, watcher: Watcher, place: Place) {
+    gauge!("flashsale_http_connections").increment(1);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(address));
@@ -89,4 +103,5 @@ async fn serve_connection(stream: TcpStream, address: SocketAddr, router: Router
     // A connection that breaks is its client's affair.
     let _ = watcher.watch(connection).await;
     drop(place);
+    gauge!("flashsale_http_connections").decrement(1);
 }

@@ -6,6 +6,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::Limits;
+use crate::app::devices::Devices;
 use crate::app::find_orders::Orders;
 use crate::app::idempotency::IdempotencyKeys;
 use crate::app::manage_sales::SaleDesk;
@@ -16,6 +17,7 @@ use crate::app::place_order::Purchases;
 use crate::app::sale_board::SaleBoard;
 use crate::app::sessions::Sessions;
 use crate::app::watch_sales::SaleWatch;
+use crate::config::TrustedProxies;
 use crate::db::Database;
 
 /// The use cases of an API process, behind one pointer: every request clones it.
@@ -49,6 +51,8 @@ pub struct ApiParts {
     pub desk: SaleDesk,
     pub watch: SaleWatch,
     pub pictures: Pictures,
+    pub devices: Devices,
+    pub trusted_proxies: TrustedProxies,
     pub keys: Arc<IdempotencyKeys>,
     pub limits: Arc<Limits>,
     pub metrics: PrometheusHandle,

@@ -1,9 +1,7 @@
 //! `/users`: signing up, in and out.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
@@ -12,13 +10,21 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::auth::{self, Caller, SESSION_COOKIE};
+use super::client::Client;
 use super::json::Json;
+use super::limits::{note_exceeded, refuse, with_allowance};
 use super::problem::{Problem, ProblemBody};
 use super::state::Api;
-use crate::app::authenticate::{self, CreateUserError};
+use crate::app::authenticate::{self, COMMON_PASSWORD, CreateUserError};
+use crate::app::devices::DEVICE_TIME;
+use crate::app::guesses::Guesses;
+use crate::app::security_events::{SecurityEvent, SecurityEventKind};
 use crate::app::sessions::{SESSION_TIME, Session};
 use crate::db::SessionUser;
-use crate::domain::{Email, Password};
+use crate::domain::{Email, InvalidField, Password};
+
+/// The HttpOnly cookie that says that this browser was signed in to an account before.
+const DEVICE_COOKIE: &str = "flashsale_device";
 
 /// An e-mail address and a password.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -78,14 +84,21 @@ pub struct SessionUserView {
 ))]
 pub async fn create_user(
     State(api): State<Api>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    client: Client,
     Json(credentials): Json<Credentials>,
-) -> Result<impl IntoResponse, Problem> {
-    api.limits.check_sign_in(address.ip())?;
+) -> Result<Response, Problem> {
+    let allowance = api.limits.take_sign_in(&client).await?;
+    let created = register(&api, &client, credentials).await;
+    Ok(with_allowance(allowance, created))
+}
+
+async fn register(api: &Api, client: &Client, credentials: Credentials) -> Result<Response, Problem> {
     let email = Email::parse(&credentials.email)?;
     let password = Password::parse_new(credentials.password)?;
     let user_id = authenticate::create_user(&api.database, &api.passwords, &email, password, false).await?;
-    Ok((StatusCode::CREATED, axum::Json(UserView { user_id, email: email.as_str().to_owned() })))
+    SecurityEvent { user_id: Some(user_id), ..client.security_event() }.note(SecurityEventKind::UserCreated);
+    let view = UserView { user_id, email: email.as_str().to_owned() };
+    Ok((StatusCode::CREATED, axum::Json(view)).into_response())
 }
 
 /// Signs a user in: a token, and the same as an HttpOnly cookie.
@@ -98,31 +111,60 @@ pub async fn create_user(
 ))]
 pub async fn authenticate(
     State(api): State<Api>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
+    client: Client,
     jar: CookieJar,
     Json(credentials): Json<Credentials>,
 ) -> Result<Response, Problem> {
-    api.limits.check_sign_in(address.ip())?;
-    let wrong =
-        || Problem::new(StatusCode::UNAUTHORIZED, "invalid_credentials", "The e-mail address or the password is wrong");
+    let allowance = api.limits.take_sign_in(&client).await?;
+    let signed_in = sign_in(&api, &client, &jar, credentials).await;
+    Ok(with_allowance(allowance, signed_in))
+}
+
+async fn sign_in(api: &Api, client: &Client, jar: &CookieJar, credentials: Credentials) -> Result<Response, Problem> {
     let password = Password::parse_given(credentials.password)?;
     let email = Email::parse(&credentials.email)?;
-    let user_id = authenticate::authenticate(&api.database, &api.passwords, &email, password).await?;
-    let user_id = user_id.ok_or_else(wrong)?;
-    let (token, session) = api.sessions.issue(user_id).map_err(|error| {
-        tracing::error!(%error, "a token could not be signed");
-        Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)
-    })?;
-    let cookie = Cookie::build((SESSION_COOKIE, token.clone()))
-        .path("/")
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .secure(is_https(&headers))
-        .build();
+    let account = api.sessions.keyed_hash(&[b"account", email.as_str().as_bytes()]);
+    let device = jar.get(DEVICE_COOKIE).and_then(|cookie| api.devices.verify(cookie.value(), &account));
+    let guesses = Guesses::of(&api.limits.rates, &account, device, client.address);
+    guesses.may_guess().await.map_err(|exceeded| refuse(&exceeded, client.security_event()))?;
+    let Some(user_id) = authenticate::authenticate(&api.database, &api.passwords, &email, password).await? else {
+        if let Err(exceeded) = guesses.note_wrong().await {
+            note_exceeded(&exceeded, client.security_event());
+        }
+        SecurityEvent { account: Some(&guesses.account_name()), ..client.security_event() }
+            .note(SecurityEventKind::SignInFailed);
+        let wrong = "The e-mail address or the password is wrong";
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "invalid_credentials", wrong));
+    };
+    SecurityEvent { user_id: Some(user_id), ..client.security_event() }.note(SecurityEventKind::SignInSucceeded);
+    let (token, session) = api.sessions.issue(user_id).map_err(|error| not_signed(&error))?;
+    // The session first: a client that knows of one cookie only takes that.
+    let mut cookies = vec![cookie(client, SESSION_COOKIE, token.clone(), "/")];
+    if device.is_none() {
+        let known = api.devices.issue(&account).map_err(|error| not_signed(&error))?;
+        let mut kept = cookie(client, DEVICE_COOKIE, known, "/users/authenticate");
+        kept.set_max_age(DEVICE_TIME.try_into().ok());
+        cookies.push(kept);
+    }
     let expires_in = SESSION_TIME.as_secs();
     let view = TokenView { token, token_type: "Bearer", expires_in, user_id: session.user_id };
-    Ok((jar.add(cookie), axum::Json(view)).into_response())
+    let mut response = axum::Json(view).into_response();
+    for cookie in cookies {
+        // Names, tokens and paths of ours are plain ASCII.
+        if let Ok(value) = cookie.to_string().parse() {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+    Ok(response)
+}
+
+fn cookie(client: &Client, name: &'static str, value: String, path: &'static str) -> Cookie<'static> {
+    Cookie::build((name, value)).path(path).http_only(true).same_site(SameSite::Lax).secure(client.is_https).build()
+}
+
+fn not_signed(error: &anyhow::Error) -> Problem {
+    tracing::error!(%error, "a token could not be signed");
+    Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// Who is calling: the user of the session, or nobody. A session that ended, expired or never was is nobody, not an error.
@@ -151,10 +193,13 @@ pub async fn find_session(
 pub async fn end_session(
     State(api): State<Api>,
     Caller(session): Caller,
+    client: Client,
     jar: CookieJar,
 ) -> Result<impl IntoResponse, Problem> {
     api.database.end_session(session.session_id, session.expires_at).await?;
     api.sessions.note_ended(session.session_id);
+    api.outcomes.end_session(session.session_id);
+    SecurityEvent { user_id: Some(session.user_id), ..client.security_event() }.note(SecurityEventKind::SessionEnded);
     let removed = jar.remove(Cookie::build(SESSION_COOKIE).path("/").build());
     Ok((StatusCode::NO_CONTENT, removed))
 }
@@ -170,11 +215,6 @@ impl SessionUserView {
     }
 }
 
-/// Whether the browser reached us (or the proxy in front of us) by https.
-fn is_https(headers: &HeaderMap) -> bool {
-    headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
-}
-
 impl From<CreateUserError> for Problem {
     fn from(error: CreateUserError) -> Self {
         match error {
@@ -183,6 +223,7 @@ impl From<CreateUserError> for Problem {
                 "email_taken",
                 "This e-mail address is registered already: sign in, or use another",
             ),
+            CreateUserError::PasswordTooCommon => InvalidField::new("password", COMMON_PASSWORD).into(),
             CreateUserError::Unavailable(error) => error.into(),
         }
     }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::app::publish_sales::{prune_until, publish_sales_until, reconcile_gates_until};
 use crate::app::settle_orders::settle_until;
+use crate::app::watch_books::watch_books_until;
 use crate::config::{Bounds, deadlines};
 use crate::db::{Database, DbError, Outage};
 use crate::gate::RedisGate;
@@ -27,15 +28,16 @@ pub async fn work_until(
     let pool =
         |size, name| Ok::<_, DbError>(Database::new(url, size, name, deadlines::SETTLE_STATEMENT)?.telling(outage));
     let settling = pool(bounds.settle_loops, "flashsale worker")?;
-    let chores = pool(3, "flashsale worker chores")?;
+    let chores = pool(4, "flashsale worker chores")?;
     let batch_max = i32::try_from(bounds.settle_batch_max).unwrap_or(i32::MAX);
     let mut tasks = JoinSet::new();
     for _ in 0..bounds.settle_loops {
         tasks.spawn(settle_until(stopping.clone(), settling.clone(), batch_max));
     }
     tasks.spawn(prune_until(stopping.clone(), chores.clone()));
+    let worker = Uuid::new_v4();
+    tasks.spawn(watch_books_until(stopping.clone(), chores.clone(), redis.clone(), worker));
     if let Some(redis) = redis {
-        let worker = Uuid::new_v4();
         tasks.spawn(publish_sales_until(stopping.clone(), chores.clone(), Arc::clone(&redis), worker));
         tasks.spawn(reconcile_gates_until(stopping.clone(), chores, redis, worker));
     }

@@ -10,4 +10,5 @@ mod harness;
 mod http;
 mod kill;
 mod oracle;
+mod watch;
 mod worker;

@@ -10,17 +10,20 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use chrono::{TimeDelta, Utc};
+use flashsale::app::devices::Devices;
+use flashsale::app::find_orders::Orders;
 use flashsale::app::idempotency::IdempotencyKeys;
 use flashsale::app::manage_sales::SaleDesk;
 use flashsale::app::outcomes::Outcomes;
 use flashsale::app::passwords::Passwords;
 use flashsale::app::pictures::Pictures;
 use flashsale::app::place_order::Purchases;
+use flashsale::app::rate_limits::RateLimits;
 use flashsale::app::sale_activity::ActivityCounters;
 use flashsale::app::sale_board::SaleBoard;
 use flashsale::app::sessions::Sessions;
 use flashsale::app::watch_sales::SaleWatch;
-use flashsale::config::{Bounds, Secret, deadlines};
+use flashsale::config::{Bounds, Secret, TrustedProxies, deadlines};
 use flashsale::db::Database;
 use flashsale::domain::SaleSnapshot;
 use flashsale::gate::TokenGate;
@@ -108,12 +111,13 @@ fn assemble(url: &str) -> (Router, Arc<SaleBoard>, Arc<Sessions>) {
     let gate = Arc::new(TokenGate::new(None));
     let outcomes = Arc::new(Outcomes::default());
     let sessions = Arc::new(Sessions::new(&[Secret::new(SIGNING_KEY.to_vec())]).expect("sessions"));
+    let rates = Arc::new(RateLimits::new(false, None));
     let purchases = Purchases::new(
         Arc::clone(&board),
         Arc::clone(&gate),
         Arc::clone(&outcomes),
         Arc::new(ActivityCounters::default()),
-        database.clone(),
+        Arc::clone(&rates),
         database.clone(),
         &bounds,
     );
@@ -123,12 +127,15 @@ fn assemble(url: &str) -> (Router, Arc<SaleBoard>, Arc<Sessions>) {
         outcomes,
         purchases: Arc::new(purchases),
         sessions: Arc::clone(&sessions),
+        orders: Orders::new(&database, &bounds),
         passwords: Passwords::new(&bounds).expect("passwords"),
+        devices: Devices::new(&[Secret::new(SIGNING_KEY.to_vec())]).expect("devices"),
+        trusted_proxies: TrustedProxies::default(),
         desk: SaleDesk { database: database.clone(), board: Arc::clone(&board), gate },
         watch: SaleWatch { database: database.clone(), reports: database.clone() },
         pictures: Pictures::new(database.clone()),
         keys: Arc::new(IdempotencyKeys::new(&database, &bounds)),
-        limits: Arc::new(Limits::new(&bounds, false)),
+        limits: Arc::new(Limits::new(&bounds, rates)),
         metrics: init_metrics().expect("metrics"),
         stopping: CancellationToken::new(),
     });

@@ -9,13 +9,13 @@ use crate::harness::{Connection, Parts, Request, Stack};
 const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
 /// An open stream and what came through it.
-struct Stream {
+pub struct Stream {
     connection: Connection,
     text: String,
 }
 
 impl Stream {
-    async fn open(address: std::net::SocketAddr, request: &Request) -> Self {
+    pub async fn open(address: std::net::SocketAddr, request: &Request) -> Self {
         let mut connection = Connection::open(address).await.unwrap();
         tokio::io::AsyncWriteExt::write_all(&mut connection.stream, &request.bytes()).await.unwrap();
         let head = connection.read_head().await.unwrap().expect(200);
@@ -25,7 +25,7 @@ impl Stream {
     }
 
     /// Reads on until all of these are in one event.
-    async fn wait_for(&mut self, wanted: &[&str]) {
+    pub async fn wait_for(&mut self, wanted: &[&str]) {
         let read = async {
             loop {
                 let found = self.text.split("\n\n").any(|event| wanted.iter().all(|part| event.contains(part)));
@@ -39,6 +39,12 @@ impl Stream {
         };
         let in_time = tokio::time::timeout(TOLD_WITHIN, read).await.is_ok();
         assert!(in_time, "no event with {wanted:?} within {TOLD_WITHIN:?}; the stream said {}", self.text);
+    }
+
+    /// Reads on until the stream ends.
+    pub async fn wait_for_end(&mut self, within: Duration) {
+        let read = async { while !self.connection.read_chunk().await.unwrap_or_default().is_empty() {} };
+        assert!(tokio::time::timeout(within, read).await.is_ok(), "the stream goes on after {within:?}");
     }
 }
 

@@ -14,4 +14,5 @@ mod orders;
 mod pictures;
 mod report;
 mod sales;
+mod strangers;
 mod tokens;

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use flashsale::app::passwords::Passwords;
 use flashsale::config::Bounds;
-use flashsale::domain::Password;
+use flashsale::domain::{Email, Password};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -25,7 +25,8 @@ impl People {
     pub async fn create(database: &Client, secrets: &str, count: usize) -> anyhow::Result<Self> {
         let password = new_password();
         let plain = Password::parse_new(password.clone()).map_err(|problem| anyhow::anyhow!("{problem:?}"))?;
-        let hash = Passwords::new(&Bounds::default())?.hash(plain).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
+        let nobody = Email::parse("stress@bench.invalid").map_err(|problem| anyhow::anyhow!("{problem:?}"))?;
+        let hash = Passwords::new(&Bounds::default())?.hash(nobody, plain).await?;
         let rows = database
             .query(
                 "insert into flashsale.users (user_id, email, password)

@@ -1417,7 +1417,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description sale_overlaps; idempotency_key_in_use */
+            /** @description sale_overlaps or product_archived; idempotency_key_in_use */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1714,7 +1714,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description quantity_below_sold or sale_overlaps; idempotency_key_in_use */
+            /** @description quantity_below_sold, sale_overlaps or product_archived; idempotency_key_in_use */
             409: {
                 headers: {
                     [name: string]: unknown;
