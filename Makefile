@@ -1,7 +1,7 @@
 # Every target in one line: `make help`. What takes more than a line is a script in scripts/.
 .POSIX:
 .DEFAULT_GOAL = help
-.PHONY: help run test bench sweep faults model planted mutants fuzz build page release fmt lint screenshots postgres psql clean-data
+.PHONY: help run test bench sweep faults model planted mutants fuzz build page release sbom fmt lint screenshots postgres psql clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ page: ## Build the page, unless it is built from these sources
 
 release: page ## Build the binary that is shipped (thin LTO, slow to build)
 	cargo build --locked --release -p flashsale --bin flashsale
+
+sbom: ## List what the binary and the page are made of (CycloneDX) in target/sbom/
+	@exec scripts/sbom.sh
 
 fmt: page ## Format the Rust code and the page's
 	cargo fmt --all

@@ -27,7 +27,7 @@ main() {
   fi
   # Scripts of further layers print "N passed, N failed" as their last line.
   local layer
-  for layer in sql sqllint openapi page browser stress faults; do
+  for layer in sql sqllint openapi page browser deploy stress faults; do
     if [[ -x scripts/test-$layer.sh ]]; then
       run_layer "$layer" script_counts "scripts/test-$layer.sh"
     fi

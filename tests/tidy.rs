@@ -367,6 +367,29 @@ fn every_planted_bug_fits_its_lines() {
     assert!(tried.status.success(), "write these again, by what `git diff` says of the bug planted anew:\n{wrong}");
 }
 
+/// The last column of the table in docs/SECURITY.md: functions, files of tests, and targets of make.
+#[test]
+fn every_test_that_security_rests_on_exists() {
+    let page = std::fs::read_to_string(root().join("docs/SECURITY.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ASVS"));
+    let named: Vec<&str> = rows
+        .flat_map(|row| row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap().split('`').skip(1).step_by(2))
+        .filter(|name| !name.starts_with("make "))
+        .collect();
+    assert!(named.len() > 30, "the table names {} tests", named.len());
+    let sources: Vec<Source> = ["src", "tests"].iter().flat_map(|folder| files_below(folder, "rs")).collect();
+    let others: Vec<Source> = [("sql/tests", "sql"), ("web/tests", "ts"), ("deploy/checks", "py")]
+        .iter()
+        .flat_map(|(folder, extension)| files_below(folder, extension))
+        .collect();
+    let exists = |name: &str| {
+        sources.iter().any(|source| source.text.contains(&format!("fn {name}(")))
+            || others.iter().any(|source| source.name.rsplit('/').next() == Some(name))
+    };
+    let missing: Vec<String> = named.iter().filter(|name| !exists(name)).map(|name| (*name).to_owned()).collect();
+    expect_none("docs/SECURITY.md names tests that do not exist", &missing);
+}
+
 #[test]
 fn tests_wait_for_conditions() {
     let mut broken = Vec::new();
