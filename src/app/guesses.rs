@@ -1,5 +1,6 @@
-//! Wrong passwords for one account are bounded without locking its owner out: each address has a few, all addresses together
-//! some more, and a browser that the account was signed in with before has its own. A right password never counts.
+//! Wrong passwords for one account are bounded without locking its owner out: each address has a few, and when many addresses
+//! guess, each has hardly any. An address that has not guessed wrong yet is never refused, nor is a browser that the account was
+//! signed in with before for what others do. A right password never counts.
 
 use std::net::IpAddr;
 
@@ -7,25 +8,25 @@ use uuid::Uuid;
 
 use super::rate_limits::{BucketKey, Limit, RateLimits, TooManyRequests};
 
-/// The buckets that a wrong password would be taken from.
+/// Where somebody tries passwords for an account.
 pub struct Guesses<'a> {
     rates: &'a RateLimits,
     account: &'a [u8],
-    buckets: Vec<(Limit, BucketKey)>,
+    /// This address or known browser.
+    here: BucketKey,
+    /// All addresses; none for a known browser.
+    everywhere: Option<BucketKey>,
 }
 
 impl<'a> Guesses<'a> {
     /// Of an account, by the hash of its e-mail address whether it exists or not, at an address or a browser it knows.
     pub fn of(rates: &'a RateLimits, account: &'a [u8], device: Option<Uuid>, address: IpAddr) -> Self {
         let whole = BucketKey::of_hash(account);
-        let buckets = match device {
-            Some(device) => vec![(Limit::Guesses, BucketKey::of_user(device))],
-            None => {
-                let here = whole.and(BucketKey::of_address(address));
-                vec![(Limit::Guesses, here), (Limit::AccountGuesses, whole)]
-            }
+        let (here, everywhere) = match device {
+            Some(device) => (BucketKey::of_user(device), None),
+            None => (whole.and(BucketKey::of_address(address)), Some(whole)),
         };
-        Self { rates, account, buckets }
+        Self { rates, account, here, everywhere }
     }
 
     /// Whether a password may be tried.
@@ -33,8 +34,11 @@ impl<'a> Guesses<'a> {
     /// # Errors
     /// [`TooManyRequests`].
     pub async fn may_guess(&self) -> Result<(), TooManyRequests> {
-        for (limit, key) in &self.buckets {
-            self.rates.look(*limit, *key).await?;
+        self.rates.look(Limit::Guesses, self.here).await?;
+        if let Some(everywhere) = self.everywhere
+            && self.rates.look(Limit::AccountGuesses, everywhere).await.is_err()
+        {
+            self.rates.look(Limit::FirstGuesses, self.here).await?;
         }
         Ok(())
     }
@@ -44,11 +48,13 @@ impl<'a> Guesses<'a> {
     /// # Errors
     /// [`TooManyRequests`] when the next will be refused.
     pub async fn note_wrong(&self) -> Result<(), TooManyRequests> {
-        let mut noted = Ok(());
-        for (limit, key) in &self.buckets {
-            noted = noted.and(self.rates.take(*limit, *key).await.map(drop));
+        let mut noted = self.rates.take(Limit::Guesses, self.here).await;
+        if let Some(everywhere) = self.everywhere {
+            noted = noted.and(self.rates.take(Limit::AccountGuesses, everywhere).await);
+            // That it is empty matters only while the one above is.
+            let _ = self.rates.take(Limit::FirstGuesses, self.here).await;
         }
-        noted
+        noted.map(drop)
     }
 
     /// What the account is called in the logs.
@@ -86,7 +92,12 @@ mod tests {
         for number in 0..=Limit::AccountGuesses.shape().size {
             let _ = Guesses::of(&rates, ACCOUNT, None, address(1000 + number)).note_wrong().await;
         }
-        assert!(Guesses::of(&rates, ACCOUNT, None, address(2)).may_guess().await.is_err(), "from everywhere");
+        let owner = Guesses::of(&rates, ACCOUNT, None, address(2));
+        assert!(owner.may_guess().await.is_ok(), "an address that has not guessed wrong");
+        for _ in 0..=Limit::FirstGuesses.shape().size {
+            let _ = owner.note_wrong().await;
+        }
+        assert!(owner.may_guess().await.is_err(), "one of many that guess has two tries");
         let known = Guesses::of(&rates, ACCOUNT, Some(Uuid::from_u128(3)), address(2));
         assert!(known.may_guess().await.is_ok());
     }

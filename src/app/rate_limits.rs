@@ -29,10 +29,13 @@ pub enum Limit {
     Guesses,
     /// Wrong passwords for one account from everywhere else together.
     AccountGuesses,
+    /// Wrong passwords for one account from one address while those of everywhere together are used up.
+    FirstGuesses,
 }
 
 impl Limit {
-    const ALL: [Self; 5] = [Self::Orders, Self::SignIns, Self::Keys, Self::Guesses, Self::AccountGuesses];
+    const ALL: [Self; 6] =
+        [Self::Orders, Self::SignIns, Self::Keys, Self::Guesses, Self::AccountGuesses, Self::FirstGuesses];
 
     /// As in the headers, the metrics and the logs.
     pub const fn name(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Limit {
             Self::Keys => "idempotency_keys",
             Self::Guesses => "guesses",
             Self::AccountGuesses => "account_guesses",
+            Self::FirstGuesses => "first_guesses",
         }
     }
 
@@ -52,6 +56,7 @@ impl Limit {
             Self::SignIns | Self::Keys => (50, 200),
             Self::Guesses => (10, 5_000),
             Self::AccountGuesses => (100, 10_000),
+            Self::FirstGuesses => (2, 300_000),
         };
         BucketShape { size, refill: Duration::from_millis(refill_ms) }
     }
@@ -107,8 +112,9 @@ pub struct TooManyRequests {
 type ProcessBuckets =
     RateLimiter<BucketKey, DefaultKeyedStateStore<BucketKey>, DefaultClock, StateInformationMiddleware>;
 
-/// Who is being waited for: more than this many are forgotten, the oldest first.
+/// Who is being waited for: more than this many are forgotten, the oldest first, and each after the longest wait there is.
 const WAITING_MAX: u64 = 100_000;
+const WAITING_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// The buckets of a process, and those it shares.
 pub struct RateLimits {
@@ -122,7 +128,7 @@ pub struct RateLimits {
 impl RateLimits {
     /// With `enabled` off nobody is limited.
     pub fn new(enabled: bool, redis: Option<Arc<RedisGate>>) -> Self {
-        let waiting = Cache::builder().max_capacity(WAITING_MAX).time_to_live(Duration::from_secs(60)).build();
+        let waiting = Cache::builder().max_capacity(WAITING_MAX).time_to_live(WAITING_TIME_MAX).build();
         Self { process: enabled.then(|| Limit::ALL.map(process_buckets)), redis, waiting }
     }
 

@@ -67,7 +67,7 @@ impl Problem {
 
     pub fn too_many_requests(exceeded: TooManyRequests) -> Self {
         let error = match exceeded.limit {
-            Limit::Guesses | Limit::AccountGuesses => {
+            Limit::Guesses | Limit::AccountGuesses | Limit::FirstGuesses => {
                 "Too many wrong passwords for this account: wait before the next try"
             }
             Limit::Orders | Limit::SignIns | Limit::Keys => "Too many requests: wait before the next",

@@ -81,6 +81,23 @@ async fn guessing_does_not_lock_the_owner_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_addresses_that_guess_have_hardly_any_tries_and_the_owner_comes_in() {
+    let stack = stack(&[("RATE_LIMITS", "on"), ("TRUSTED_PROXIES", "127.0.0.1")], 1, true).await;
+    register(&stack, "victim@example.com").await;
+    let mut tried = 0;
+    for _ in 0..6 {
+        for address in 0..30 {
+            let from = format!("198.51.100.{address}");
+            let reply = sign_in(&stack, "victim@example.com", "not the password", &from, None).await;
+            tried += usize::from(reply.status == 401);
+        }
+    }
+    assert!((90..=125).contains(&tried), "{tried} of 180 guesses from 30 addresses were answered");
+    sign_in(&stack, "victim@example.com", PASSWORD, "198.51.100.1", None).await.problem(429, "too_many_requests");
+    sign_in(&stack, "victim@example.com", PASSWORD, "203.0.113.7", None).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn right_passwords_are_never_counted_as_guesses() {
     let stack = stack(&[("RATE_LIMITS", "on")], 1, false).await;
     register(&stack, "often@example.com").await;
