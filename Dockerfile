@@ -7,7 +7,7 @@ WORKDIR /src/web
 # By itself: the packages are installed again only when their lock file has changed.
 COPY web/package.json web/package-lock.json web/.npmrc ./
 # Their install scripts are not needed; nothing of theirs runs before the page is built.
-RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
+RUN --mount=type=cache,target=/npm npm ci --cache /npm --ignore-scripts --no-audit --no-fund
 COPY web ./
 RUN npm run build
 
