@@ -7,6 +7,7 @@ pub mod follow;
 mod full_gates;
 pub mod guesses;
 pub mod idempotency;
+mod lead;
 pub mod manage_sales;
 pub mod outcomes;
 pub mod passwords;

@@ -1,12 +1,13 @@
 //! A worker's chores: the shared read cache and the gate in Redis are kept equal to the database, and old rows deleted.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::lead::Lead;
 use super::reconcile_gate::{GateReconciler, ReconcileError, sales_with_gate};
 use super::retry::Complaint;
 use crate::config::intervals;
@@ -16,8 +17,6 @@ use crate::gate::RedisGate;
 
 /// Rows of each kind deleted by one call.
 const PRUNE_ROWS_MAX: i32 = 10_000;
-/// Longer than a lead lasts that is not renewed.
-const ABSTAIN: Duration = Duration::from_secs(3);
 
 /// Keeps the shared read cache up to date until `stopping`, while `worker` is the one that leads.
 pub async fn publish_sales_until(stopping: CancellationToken, database: Database, redis: Arc<RedisGate>, worker: Uuid) {
@@ -26,7 +25,7 @@ pub async fn publish_sales_until(stopping: CancellationToken, database: Database
     let mut led = false;
     while chore.is_next(&stopping, &mut tick).await {
         redis.probe().await;
-        let leads = chore.leads(&redis, worker).await;
+        let leads = chore.lead.is_ours(&redis, worker).await;
         if leads {
             chore.done(&redis, publish_sales(&database, &redis).await);
         }
@@ -52,7 +51,7 @@ pub async fn reconcile_gates_until(
     let mut tick = ticker(intervals::RECONCILE);
     let mut chore = RedisChore::new("the gates cannot be compared with the database: trying again until they can");
     while chore.is_next(&stopping, &mut tick).await {
-        if chore.leads(&redis, worker).await {
+        if chore.lead.is_ours(&redis, worker).await {
             chore.done(&redis, reconcile_gates(&database, &redis, &mut reconciler).await);
         }
     }
@@ -89,13 +88,12 @@ pub async fn reconcile_gates(
 struct RedisChore {
     complaint: Complaint,
     says: &'static str,
-    /// When the database last failed: who cannot read it leaves the lead to a worker that can.
-    failed_at: Option<Instant>,
+    lead: Lead,
 }
 
 impl RedisChore {
     fn new(says: &'static str) -> Self {
-        Self { complaint: Complaint::default(), says, failed_at: None }
+        Self { complaint: Complaint::default(), says, lead: Lead::default() }
     }
 
     /// Waits for the next time; false when it is time to stop.
@@ -108,22 +106,8 @@ impl RedisChore {
         }
     }
 
-    /// Whether the chore is this worker's.
-    async fn leads(&self, redis: &RedisGate, worker: Uuid) -> bool {
-        if !redis.is_available() || self.failed_at.is_some_and(|at| at.elapsed() < ABSTAIN) {
-            return false;
-        }
-        match redis.lead(worker).await {
-            Ok(leads) => leads,
-            Err(error) => {
-                redis.mark_unavailable(&error);
-                false
-            }
-        }
-    }
-
     fn done(&mut self, redis: &RedisGate, done: Result<(), ReconcileError>) {
-        self.failed_at = matches!(done, Err(ReconcileError::Database(_))).then(Instant::now);
+        self.lead.note_database(matches!(done, Err(ReconcileError::Database(_))));
         match done {
             Ok(()) => {}
             Err(ReconcileError::Database(error)) if self.complaint.is_due(&error) => {

@@ -9,6 +9,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::lead::Lead;
 use super::retry::Complaint;
 use crate::config::intervals;
 use crate::db::{Database, DbError, UnbalancedBook};
@@ -27,6 +28,7 @@ pub async fn watch_books_until(
 ) {
     let mut tick = tokio::time::interval(intervals::WATCH);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut lead = Lead::default();
     let mut watch = BookWatch { database, complaint: Complaint::default(), checked_at: Instant::now(), pause: None };
     loop {
         tokio::select! {
@@ -34,20 +36,18 @@ pub async fn watch_books_until(
             () = stopping.cancelled() => return,
             _ = tick.tick() => {}
         }
-        let leads = leads(redis.as_deref(), worker).await;
+        let leads = match redis.as_deref().filter(|redis| redis.is_available()) {
+            Some(redis) => lead.is_ours(redis, worker).await,
+            None => true,
+        };
         gauge!("flashsale_worker_leads").set(f64::from(u8::from(leads)));
-        if let Err(error) = watch.look(leads).await
+        let looked = watch.look(leads).await;
+        lead.note_database(looked.is_err());
+        if let Err(error) = looked
             && watch.complaint.is_due(&error)
         {
             tracing::error!(%error, "the books cannot be checked: trying again until they can");
         }
-    }
-}
-
-async fn leads(redis: Option<&RedisGate>, worker: Uuid) -> bool {
-    match redis.filter(|redis| redis.is_available()) {
-        Some(redis) => redis.lead(worker).await.unwrap_or(true),
-        None => true,
     }
 }
 

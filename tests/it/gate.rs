@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::harness::books::{purchases_the_database_was_asked, tokens_in_process, tokens_in_redis};
 use crate::harness::history::Answer;
+use crate::harness::proxy::{Network, Proxy};
 use crate::harness::users::stranger;
 use crate::harness::{Books, Crowd, History, Monitor, Parts, Sale, Stack, User, alone, eventually};
 
@@ -159,6 +160,32 @@ async fn one_worker_leads_and_another_takes_over_when_it_is_gone() {
         worker.wait_for_exit(TAKEN_OVER_WITHIN).await;
     }
     assert_eq!(redis.get::<_, Option<String>>(LEADER_KEY).await.unwrap(), None);
+}
+
+async fn leader(stack: &Stack) -> Option<String> {
+    stack.redis().connect().await.get(LEADER_KEY).await.unwrap()
+}
+
+/// It can go on renewing its lead in Redis, and must not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worker_cut_off_from_the_database_leaves_the_lead() {
+    let mut stack = Stack::with(Parts { workers: 0, redis: true, ..Parts::default() }).await;
+    let direct = stack.postgres.url();
+    let proxy = Proxy::before_postgres(&mut stack).await;
+    stack.start_worker();
+    eventually("the only worker leads", TAKEN_OVER_WITHIN, async || {
+        if leader(&stack).await.is_some() { Ok(()) } else { Err("nobody leads") }
+    })
+    .await;
+    let cut_off = leader(&stack).await;
+    stack.set_environment("DATABASE_URL", &direct);
+    stack.start_worker();
+    proxy.set(Network::Cut);
+    eventually("the other worker leads", TAKEN_OVER_WITHIN, async || {
+        let found = leader(&stack).await;
+        if found.is_some() && found != cut_off { Ok(()) } else { Err(format!("{found:?}")) }
+    })
+    .await;
 }
 
 /// Makes a gate unknown, and waits until somebody has loaded it again.
