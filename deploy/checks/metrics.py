@@ -1,4 +1,4 @@
-"""Rules and dashboard against the binary: every metric they ask for is one that src/telemetry.rs describes, every alert says what
+"""Rules and dashboard against the binary: every metric they ask for is one that src/telemetry/metrics.rs describes, every alert says what
 to do, is tested and has its section in the runbook, every panel can be read.
 
 usage: metrics.py check                 prints what is wrong
@@ -21,9 +21,9 @@ RUNBOOK = "docs/OPERATIONS.md"
 
 
 def described():
-    """The names by which the metrics of src/telemetry.rs can be asked for; a histogram has three."""
+    """The names by which the metrics of src/telemetry/metrics.rs can be asked for; a histogram has three."""
     names = set()
-    for kind, name in re.findall(r'describe_(counter|gauge|histogram)!\(\s*"(\w+)"', text_of("src/telemetry.rs")):
+    for kind, name in re.findall(r'describe_(counter|gauge|histogram)!\(\s*"(\w+)"', text_of("src/telemetry/metrics.rs")):
         names |= {name + suffix for suffix in ("_bucket", "_sum", "_count")} if kind == "histogram" else {name}
     return names
 
@@ -46,7 +46,7 @@ def unknown_metrics():
     asked += [("deploy/kubernetes/worker.yaml", line) for line in text_of("deploy/kubernetes/worker.yaml").splitlines()]
     known = described()
     unknown = {(file, name) for file, text in asked for name in re.findall(r"\bflashsale_\w+", text) if name not in known}
-    return [f"{file} asks for {name}, which src/telemetry.rs does not describe" for file, name in sorted(unknown)]
+    return [f"{file} asks for {name}, which src/telemetry/metrics.rs does not describe" for file, name in sorted(unknown)]
 
 
 def bad_alerts():

@@ -11,7 +11,8 @@ create or replace function flashsale.place_orders(
     p_order_ids uuid[],
     p_user_ids uuid[],
     p_reserved_tokens text[],
-    p_idempotency_keys text[]
+    p_idempotency_keys text[],
+    p_headers jsonb default null
 ) returns table (ordinal integer, outcome text, order_id uuid)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -27,6 +28,7 @@ declare
     v_sale     flashsale.flash_sales;
     v_refusal  text;
     v_messages jsonb[];
+    v_headers  jsonb[];
     v_free     integer;
     v_suffices boolean;
 begin
@@ -84,12 +86,12 @@ begin
         select array_agg(jsonb_build_object(
             'order_id', p.order_id, 'user_id', p.user_id,
             'product_id', p_product_id, 'flash_sale_id', v_sale.flash_sale_id
-        ) order by p.order_id)
-        into v_messages
+        ) order by p.order_id), array_agg(p_headers -> p.order_id::text order by p.order_id)
+        into v_messages, v_headers
         from placed p;
 
         if v_messages is not null then
-            perform pgmq.send_batch('purchases', v_messages, null::jsonb[], v_now);
+            perform pgmq.send_batch('purchases', v_messages, v_headers, v_now);
             update flashsale.sale_intakes i
             set live = i.live + cardinality(v_messages)
             where i.flash_sale_id = v_sale.flash_sale_id;
@@ -135,4 +137,5 @@ $$;
 
 comment on function flashsale.place_orders is
     'outcome is in_progress, success, already_purchased, sold_out, sale_not_started, sale_ended, product_not_found '
-    'or unknown_user; order_id is the live order of that user, null with a refusal';
+    'or unknown_user; order_id is the live order of that user, null with a refusal. p_headers holds the headers of the '
+    'message of an order by the order''s id: {order_id: {request_id, traceparent}}';

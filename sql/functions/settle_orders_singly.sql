@@ -6,7 +6,9 @@
 -- Hazard: the rows of all sales concerned are locked first and in the order of their ids, outside the subtransactions,
 -- which would give them up with a message that failed: settlements and intakes are taken below that lock only.
 create or replace function flashsale.settle_orders_singly(p_batch_max integer)
-returns table (messages integer, succeeded integer, failed integer, duplicates integer, dead_lettered integer)
+returns table (
+    messages integer, succeeded integer, failed integer, duplicates integer, dead_lettered integer, followed jsonb
+)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off  -- as in settle_messages
@@ -46,6 +48,7 @@ begin
             dead_lettered := dead_lettered + 1;
         end;
     end loop;
+    followed := flashsale.followed_orders(v_messages);
     return next;
 end
 $$;

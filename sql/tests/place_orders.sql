@@ -1,5 +1,5 @@
 -- place_orders: every outcome, and that orders and messages come in pairs.
-select plan(42);
+select plan(45);
 select fixture.add_users('{1,2,3,4,5,6,7,8,9}');
 select fixture.open_sale(1, 10);
 
@@ -170,6 +170,24 @@ select results_eq(
     $$select * from fixture.place(6, '{81}', '{1}') union all select * from fixture.place(6, '{82}', '{6}')$$,
     array['already_purchased 61', 'unknown_user -'], 'a sale without an intake admits all: settling alone decides'
 );
+-- Headers: for the messages of those orders whose requests are followed.
+select fixture.open_sale(8, 5);
+select outcome from flashsale.place_orders(
+    fixture.product_id(8), array[fixture.order_id(91), fixture.order_id(92)], array[fixture.user_id(8), fixture.user_id(9)],
+    '{none,none}', '{null,null}',
+    jsonb_build_object(fixture.order_id(92), '{"request_id": "r-92", "traceparent": "00-1-2-01"}'::jsonb)
+);
+select results_eq(
+    'select m.headers from pgmq.q_purchases m order by m.msg_id',
+    $$values (null::jsonb), ('{"request_id": "r-92", "traceparent": "00-1-2-01"}')$$, 'a message has its own order''s headers'
+);
+select results_eq(
+    'select s.followed from flashsale.settle_orders(100) s',
+    $$select jsonb_build_array(jsonb_build_object(
+        'order_id', fixture.order_id(92), 'outcome', 'success', 'request_id', 'r-92', 'traceparent', '00-1-2-01'
+    ))$$, 'and who settles it is told them'
+);
+select is(s.followed, null, 'nobody is told of orders nobody follows') from flashsale.settle_orders(100) s;
 select bag_eq(
     $$select message ->> 'order_id' from pgmq.q_purchases$$,
     $$select o.order_id::text from flashsale.orders o where o.status = 'in_progress'$$,

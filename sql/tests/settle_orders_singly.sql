@@ -1,6 +1,6 @@
 -- settle_orders_singly: one message that cannot be settled is set aside with its error; its batch-mates are settled; an
 -- error that is not the message's fault gives everything back.
-select plan(21);
+select plan(22);
 select fixture.add_users(array(select generate_series(1, 20)));
 select fixture.open_sale(1, 10);
 
@@ -104,5 +104,16 @@ select public.dblink_exec('beside', 'commit');
 select results_eq(
     $$select o.status, o.failure_reason from flashsale.orders o where o.order_id = fixture.order_id(11)$$,
     $$values ('failed', 'dead_lettered')$$, 'its order fails'
+);
+
+-- headers that are no headers of ours harm nobody; those of a message that was set aside tell what became of its order
+insert into public.defect values (fixture.user_id(13), 'success', 'P0001');
+select fixture.place(1, '{12,13}', '{12,13}');
+update pgmq.q_purchases set headers = case when message ->> 'order_id' = fixture.order_id(13)::text
+    then '{"request_id": "r-13"}'::jsonb else '[7]' end;
+select results_eq(
+    $$select f ->> 'outcome', f ->> 'request_id'
+      from flashsale.settle_orders_singly(100) s, jsonb_array_elements(s.followed) f order by 2$$,
+    $$values ('dead_lettered', 'r-13'), ('success', null)$$, 'every message with headers is told of'
 );
 select * from finish();

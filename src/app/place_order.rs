@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
+use tracing::{Instrument, trace_span};
 use uuid::Uuid;
 
 use super::outcomes::Outcomes;
@@ -17,6 +18,18 @@ use crate::config::{Bounds, deadlines};
 use crate::db::{Database, DbError};
 use crate::domain::{OrderId, Outcome, Placement, ProductId, PurchaseRequest, Refusal, RefusalReason, SaleId, UserId};
 use crate::gate::{Admission, TokenGate};
+use crate::telemetry::{PURCHASES, SPANS, correlate};
+
+/// Somebody's try to buy one unit.
+pub struct PurchaseAttempt<'a> {
+    pub user_id: UserId,
+    pub product_id: ProductId,
+    pub idempotency_key: Option<String>,
+    /// By which it can be followed.
+    pub request_id: &'a str,
+    /// How long to wait for the order to be settled.
+    pub wait: Option<Duration>,
+}
 
 /// The answer to a purchase request that was not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,29 +98,22 @@ impl Purchases {
         Self { board, gate, outcomes, activity, rates, placing, bounds, lanes: Mutex::default() }
     }
 
-    /// Tries to buy one unit of a product for a user. With `wait`, waits as long for the order to be settled.
+    /// Tries to buy one unit of a product for a user.
     ///
     /// # Errors
     /// [`PlaceOrderError`].
-    pub async fn place_order(
-        &self,
-        user_id: UserId,
-        product_id: ProductId,
-        idempotency_key: Option<String>,
-        wait: Option<Duration>,
-    ) -> Result<Placed, PlaceOrderError> {
+    pub async fn place_order(&self, attempt: PurchaseAttempt<'_>) -> Result<Placed, PlaceOrderError> {
+        let PurchaseAttempt { user_id, product_id, .. } = attempt;
         if !self.board.is_ready() {
             return Err(PlaceOrderError::Unavailable("the sales have not been read yet".into()));
         }
         let current = self.board.current_sale(product_id);
         let placed = match current {
-            CurrentSale::Open(sale) => self.place_order_in(sale, user_id, product_id, idempotency_key, wait).await,
+            CurrentSale::Open(sale) => self.place_order_in(sale, attempt).await,
             CurrentSale::Upcoming(_) => Err(PlaceOrderError::Refused(Refusal::SaleNotStarted)),
             CurrentSale::Ended(sale) if self.may_have_bought(product_id, sale, user_id) => {
                 // Placing it again answers with the order there is, or that the sale has ended.
-                let request =
-                    PurchaseRequest { order_id: Uuid::now_v7(), user_id, reserved_token: "none", idempotency_key };
-                self.submit(sale, product_id, request, wait).await
+                self.submit(sale, attempt, Uuid::now_v7(), "none").await
             }
             CurrentSale::Ended(_) => Err(PlaceOrderError::Refused(Refusal::SaleEnded)),
             CurrentSale::NoSale => Err(PlaceOrderError::Refused(Refusal::ProductNotFound)),
@@ -130,14 +136,8 @@ impl Purchases {
         }
     }
 
-    async fn place_order_in(
-        &self,
-        sale: SaleId,
-        user_id: UserId,
-        product_id: ProductId,
-        idempotency_key: Option<String>,
-        wait: Option<Duration>,
-    ) -> Result<Placed, PlaceOrderError> {
+    async fn place_order_in(&self, sale: SaleId, attempt: PurchaseAttempt<'_>) -> Result<Placed, PlaceOrderError> {
+        let user_id = attempt.user_id;
         let full_gates = self.board.full_gates();
         if self.board.is_sold_out_for(sale, user_id)
             || full_gates.hold(sale).await && self.board.is_sold_out_for(sale, user_id)
@@ -147,7 +147,7 @@ impl Purchases {
         // Not before: whoever is answered from memory costs nobody else anything.
         let shared = self.rates.take_shared(Limit::Orders, BucketKey::of_user(user_id)).await;
         shared.map_err(PlaceOrderError::TooManyRequests)?;
-        let placed = self.admit_and_submit(sale, user_id, product_id, idempotency_key, wait).await;
+        let placed = self.admit_and_submit(sale, attempt).await;
         if matches!(placed, Err(PlaceOrderError::Refused(Refusal::SoldOut))) {
             full_gates.note(sale);
             // The answer can wait, too: its reader would only ask again.
@@ -156,24 +156,18 @@ impl Purchases {
         placed
     }
 
-    async fn admit_and_submit(
-        &self,
-        sale: SaleId,
-        user_id: UserId,
-        product_id: ProductId,
-        idempotency_key: Option<String>,
-        wait: Option<Duration>,
-    ) -> Result<Placed, PlaceOrderError> {
+    async fn admit_and_submit(&self, sale: SaleId, attempt: PurchaseAttempt<'_>) -> Result<Placed, PlaceOrderError> {
+        let user_id = attempt.user_id;
         let asked = Uuid::now_v7();
-        let (admission, gate) = self.gate.take(sale, user_id, asked).await;
+        let span = trace_span!(target: SPANS, "take token");
+        let (admission, gate) = self.gate.take(sale, user_id, asked).instrument(span).await;
         let order_id = match admission {
             Admission::Admitted | Admission::Unknown => asked,
             // The user asked before: the same order is placed again, which the database answers as the first time.
             Admission::Held(order_id) => order_id,
             Admission::SoldOut => return Err(PlaceOrderError::Refused(Refusal::SoldOut)),
         };
-        let request = PurchaseRequest { order_id, user_id, reserved_token: gate, idempotency_key };
-        let placed = self.submit(sale, product_id, request, wait).await;
+        let placed = self.submit(sale, attempt, order_id, gate).await;
         if admission == Admission::Admitted && token_is_unused(order_id, &placed) {
             self.gate.give_back(sale, vec![(user_id, order_id)]).await;
         }
@@ -196,14 +190,13 @@ impl Purchases {
     async fn submit(
         &self,
         sale: SaleId,
-        product_id: ProductId,
-        request: PurchaseRequest,
-        wait: Option<Duration>,
+        attempt: PurchaseAttempt<'_>,
+        order_id: OrderId,
+        reserved_token: &'static str,
     ) -> Result<Placed, PlaceOrderError> {
         // Waiting begins before the order can be settled.
-        let settled = wait.map(|limit| (limit, self.outcomes.wait_for(request.order_id)));
-        let order_id = request.order_id;
-        let answer = self.lane(product_id).submit(request).await;
+        let settled = attempt.wait.map(|limit| (limit, self.outcomes.wait_for(order_id)));
+        let answer = self.enqueue(attempt, order_id, reserved_token).await;
         if let Ok(Ok(Placement::InProgress(_) | Placement::Success(_))) = answer {
             // Before the wait for its outcome, which its caller may not live to see.
             self.activity.note(sale, None);
@@ -221,12 +214,33 @@ impl Purchases {
                     settled => settled,
                 };
                 let outcome = match settled {
-                    Some((limit, settled)) => tokio::time::timeout(limit, settled).await.ok().and_then(Result::ok),
+                    Some((limit, settled)) => {
+                        let span = trace_span!(target: SPANS, "await outcome", order_id = %placed);
+                        tokio::time::timeout(limit, settled).instrument(span).await.ok().and_then(Result::ok)
+                    }
                     None => None,
                 };
                 Ok(Placed { order_id: placed, outcome })
             }
         }
+    }
+
+    /// Places an order with the next batch of its product.
+    async fn enqueue(
+        &self,
+        attempt: PurchaseAttempt<'_>,
+        order_id: OrderId,
+        reserved_token: &'static str,
+    ) -> Result<Result<Placement, Arc<LaneError>>, SubmitError> {
+        let PurchaseAttempt { user_id, product_id, idempotency_key, request_id, .. } = attempt;
+        let span = trace_span!(target: SPANS, "place order", otel.kind = "producer", messaging.system = "pgmq",
+            messaging.destination.name = "purchases", %order_id);
+        let correlation = span.in_scope(|| correlate(request_id));
+        let request = PurchaseRequest { order_id, user_id, reserved_token, idempotency_key, correlation };
+        let answer = self.lane(product_id).submit(request).instrument(span).await;
+        let outcome = word(&answer);
+        tracing::debug!(target: PURCHASES, request_id, %order_id, %user_id, %product_id, outcome, "order placed");
+        answer
     }
 
     fn lane(&self, product_id: ProductId) -> Lane {
@@ -248,6 +262,18 @@ impl Purchases {
                 }
             }
         })
+    }
+}
+
+/// An answer as the log calls it.
+fn word(answer: &Result<Result<Placement, Arc<LaneError>>, SubmitError>) -> &'static str {
+    match answer {
+        Ok(Ok(Placement::InProgress(_))) => "in_progress",
+        Ok(Ok(Placement::Success(_))) => "success",
+        Ok(Ok(Placement::Refused(refusal))) => refusal.code(),
+        Ok(Err(error)) if error.maybe_placed => "outcome_unknown",
+        Err(SubmitError::AnswerLost) => "outcome_unknown",
+        Ok(Err(_)) | Err(SubmitError::NotSent) => "unavailable",
     }
 }
 

@@ -1,13 +1,14 @@
 //! Settling: one loop takes messages off the queue in batches, one transaction each.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use metrics::{counter, histogram};
 use tokio_util::sync::CancellationToken;
 
 use super::retry::{Complaint, RetryPause};
 use crate::config::intervals;
-use crate::db::{Database, DbError, SettledBatch};
+use crate::db::{Database, DbError, FollowedOrder, SettledBatch};
+use crate::telemetry::{PURCHASES, trace_settled};
 
 /// Messages settled one by one after a batch failed.
 const SINGLY_MAX: i32 = 100;
@@ -49,7 +50,7 @@ pub async fn settle_until(stopping: CancellationToken, database: Database, batch
 /// # Errors
 /// [`DbError`]; the messages are back in the queue, or settled and only the answer was lost.
 pub async fn settle_once(database: &Database, batch_max: i32) -> Result<SettledBatch, DbError> {
-    let started = Instant::now();
+    let (started, started_at) = (Instant::now(), SystemTime::now());
     let batch = match database.settle_orders(batch_max).await {
         Err(error) if !error.is_transient() => {
             let singly = database.settle_orders_singly(SINGLY_MAX.min(batch_max)).await?;
@@ -60,8 +61,17 @@ pub async fn settle_once(database: &Database, batch_max: i32) -> Result<SettledB
     };
     if batch.messages > 0 {
         record(&batch, started.elapsed());
+        batch.followed.iter().for_each(|order| follow(order, started_at));
     }
     Ok(batch)
+}
+
+/// Says which request this was, where somebody follows it.
+fn follow(order: &FollowedOrder, started: SystemTime) {
+    let FollowedOrder { order_id, outcome, correlation } = order;
+    let request_id = correlation.request_id.as_deref().unwrap_or("none");
+    tracing::debug!(target: PURCHASES, request_id, %order_id, outcome, "order settled");
+    trace_settled(correlation, *order_id, outcome, started);
 }
 
 fn record(batch: &SettledBatch, took: Duration) {

@@ -58,14 +58,31 @@ enum Command {
     Doctor,
 }
 
+impl Command {
+    /// The process as traces name it.
+    const fn service(&self) -> &'static str {
+        match self {
+            Self::Api => "flashsale-api",
+            Self::Worker => "flashsale-worker",
+            _ => "flashsale",
+        }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// Whatever stopped it, as a sentence for the person who started it.
 pub async fn run(line: CommandLine) -> anyhow::Result<()> {
-    telemetry::init_logs();
+    let traces = telemetry::init(line.command.service())?;
+    let ran = dispatch(line.command).await;
+    traces.finish().await;
+    ran
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<()> {
     let config = Config::from_env()?;
-    match line.command {
+    match command {
         Command::Dev => dev::run(config).await,
         Command::Api => {
             let url = config.require_database_url()?.to_owned();

@@ -14,6 +14,7 @@ mod sql_files {
     include!(concat!(env!("OUT_DIR"), "/sql_files.rs"));
 }
 const QUEUE: &str = include_str!("../../sql/queue.sql");
+const CHANGED: &str = include_str!("../../sql/changed.sql");
 const ROLES: &str = include_str!("../../sql/roles.sql");
 
 /// Names the advisory lock under which all of this happens.
@@ -101,6 +102,7 @@ async fn install(pool: &PgPool, connection: &mut PgConnection) -> Result<(), Ins
     let mut transaction = connection.begin().await.map_err(InstallError::while_doing("begin"))?;
     let mut script = String::from("set local check_function_bodies = off; set local client_min_messages = warning;\n");
     script.push_str(QUEUE);
+    script.push_str(CHANGED);
     for (_, function) in sql_files::FUNCTIONS {
         script.push_str(function);
         script.push_str(";\n");

@@ -25,7 +25,7 @@ pub use error::DbError;
 pub use idempotency::{KeptAnswer, KeyClaim, KeyState};
 pub use notifications::{Notification, listen};
 pub use ops::{QueueHealth, SaleBook, ServerState};
-pub use orders::{SettledBatch, SettledOrder};
+pub use orders::{FollowedOrder, SettledBatch, SettledOrder};
 pub use outage::Outage;
 pub use pictures::StoredPicture;
 pub use sales::{EndSale, SalesNow};

@@ -1,12 +1,16 @@
 //! Orders: placing, finding, settling. The decisions are in sql/functions.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::Deserialize;
+use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::{Database, DbError};
 use crate::domain::{
-    OrderId, OrderStatus, Outcome, PastOrder, Placement, ProductId, PurchaseRequest, Refusal, SaleId, UserId,
+    Correlation, OrderId, OrderStatus, Outcome, PastOrder, Placement, ProductId, PurchaseRequest, Refusal, SaleId,
+    UserId,
 };
 
 /// An order whose outcome is known, or not yet (`outcome` is `None` while it is in progress).
@@ -18,13 +22,25 @@ pub struct SettledOrder {
 }
 
 /// What one settle call did, in messages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SettledBatch {
     pub messages: i32,
     pub succeeded: i32,
     pub failed: i32,
     pub duplicates: i32,
     pub dead_lettered: i32,
+    /// Those whose messages told where they came from.
+    pub followed: Vec<FollowedOrder>,
+}
+
+/// What has become of an order, and of which request it was.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FollowedOrder {
+    pub order_id: OrderId,
+    /// `success`, the reason of the failure, or `in_progress` beside a message that could not be settled.
+    pub outcome: String,
+    #[serde(flatten)]
+    pub correlation: Correlation,
 }
 
 impl Database {
@@ -46,11 +62,14 @@ impl Database {
         let user_ids: Vec<Uuid> = requests.iter().map(|r| r.user_id).collect();
         let tokens: Vec<&str> = requests.iter().map(|r| r.reserved_token).collect();
         let keys: Vec<Option<&str>> = requests.iter().map(|r| r.idempotency_key.as_deref()).collect();
+        let headers: BTreeMap<OrderId, &Correlation> =
+            requests.iter().filter_map(|r| Some((r.order_id, r.correlation.as_ref()?))).collect();
+        let headers = (!headers.is_empty()).then_some(Json(headers));
         let rows = self
             .query_within(
                 limit,
-                "select outcome, order_id from flashsale.place_orders($1, $2, $3, $4, $5) order by ordinal",
-                &[&product_id, &order_ids, &user_ids, &tokens, &keys],
+                "select outcome, order_id from flashsale.place_orders($1, $2, $3, $4, $5, $6) order by ordinal",
+                &[&product_id, &order_ids, &user_ids, &tokens, &keys, &headers],
             )
             .await?;
         if rows.len() != requests.len() {
@@ -82,11 +101,12 @@ impl Database {
     pub async fn settle_orders(&self, batch_max: i32) -> Result<SettledBatch, DbError> {
         let row = self
             .query_one(
-                "select messages, succeeded, failed, duplicates, dead_lettered from flashsale.settle_orders($1)",
+                "select messages, succeeded, failed, duplicates, dead_lettered, followed \
+                 from flashsale.settle_orders($1)",
                 &[&batch_max],
             )
             .await?;
-        Ok(settled_batch(&row))
+        settled_batch(&row)
     }
 
     /// As [`settle_orders`](Self::settle_orders), each message by itself: one that cannot be settled is set aside.
@@ -96,11 +116,12 @@ impl Database {
     pub async fn settle_orders_singly(&self, batch_max: i32) -> Result<SettledBatch, DbError> {
         let row = self
             .query_one(
-                "select messages, succeeded, failed, duplicates, dead_lettered from flashsale.settle_orders_singly($1)",
+                "select messages, succeeded, failed, duplicates, dead_lettered, followed \
+                 from flashsale.settle_orders_singly($1)",
                 &[&batch_max],
             )
             .await?;
-        Ok(settled_batch(&row))
+        settled_batch(&row)
     }
 
     /// The newest order of each user who asks, for the product named beside or for any; the answers are in the order of
@@ -208,12 +229,16 @@ impl Database {
     }
 }
 
-fn settled_batch(row: &tokio_postgres::Row) -> SettledBatch {
-    SettledBatch {
+fn settled_batch(row: &tokio_postgres::Row) -> Result<SettledBatch, DbError> {
+    let followed: Option<Json<Vec<FollowedOrder>>> = row
+        .try_get(5)
+        .map_err(|_| DbError::Unexpected("settle_orders answered followed orders in a form it does not document"))?;
+    Ok(SettledBatch {
         messages: row.get(0),
         succeeded: row.get(1),
         failed: row.get(2),
         duplicates: row.get(3),
         dead_lettered: row.get(4),
-    }
+        followed: followed.map(|Json(followed)| followed).unwrap_or_default(),
+    })
 }

@@ -10,7 +10,7 @@ pub use account::{Email, InvalidField, Password};
 pub use activity::{
     ActivityMinute, ActivitySecond, Attempts, Fairness, QueueState, RefusalReason, RefusedAttempts, SaleTally,
 };
-pub use order::{FailureReason, OrderStatus, Outcome, PastOrder, Placement, PurchaseRequest, Refusal};
+pub use order::{Correlation, FailureReason, OrderStatus, Outcome, PastOrder, Placement, PurchaseRequest, Refusal};
 pub use picture::draw_picture;
 pub use sale::{NewProduct, NewSale, SaleChange, SaleSnapshot, SaleStatus};
 

@@ -9,7 +9,7 @@
 //! ```
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{OrderId, UserId};
@@ -22,6 +22,16 @@ pub struct PurchaseRequest {
     /// Which gate gave the token: `redis`, `process` or `none`.
     pub reserved_token: &'static str,
     pub idempotency_key: Option<String>,
+    pub correlation: Option<Correlation>,
+}
+
+/// What ties an order to the request that asked for it, over processes: the headers of its message in the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correlation {
+    pub request_id: Option<String>,
+    /// The span that a worker's belongs under, as in W3C Trace Context; absent when the request is not traced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// What the database answered to a purchase request.

@@ -70,9 +70,17 @@ impl FromRequestParts<Api> for Client {
 
 /// The address of who sent a request: of the connection, or what a trusted proxy says.
 pub fn client_address(headers: &HeaderMap, extensions: &Extensions, trusted: &TrustedProxies) -> IpAddr {
+    forwarded_for(peer_address(extensions), headers, trusted)
+}
+
+/// Whether the connection is one of a proxy that we trust.
+pub fn is_from_trusted_proxy(extensions: &Extensions, trusted: &TrustedProxies) -> bool {
+    trusted.contains(peer_address(extensions))
+}
+
+fn peer_address(extensions: &Extensions) -> IpAddr {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
-    let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-    forwarded_for(peer, headers, trusted)
+    peer.unwrap_or(IpAddr::from([0, 0, 0, 0]))
 }
 
 /// Each proxy appends whom it was called by, so the list is read from its end while those who wrote it are trusted: what

@@ -21,7 +21,7 @@ use super::problem::{Problem, ProblemBody};
 use super::sales::parse_id;
 use super::state::Api;
 use crate::app::find_orders::FindOrderError;
-use crate::app::place_order::{PlaceOrderError, Placed};
+use crate::app::place_order::{PlaceOrderError, Placed, PurchaseAttempt};
 use crate::app::rate_limits::{BucketKey, Limit};
 use crate::app::security_events::SecurityEvent;
 use crate::config::deadlines;
@@ -115,7 +115,9 @@ pub async fn place_order(
             return refuse(&exceeded, event()).into_response();
         }
     };
-    let placed = api.purchases.place_order(user_id, body.product_id, key, wait).await;
+    let request_id = request_id.as_str();
+    let attempt = PurchaseAttempt { user_id, product_id: body.product_id, idempotency_key: key, request_id, wait };
+    let placed = api.purchases.place_order(attempt).await;
     count(&placed);
     let answer = match placed {
         Ok(placed) => show_placed(placed, user_id, body.product_id, wait),

@@ -4,22 +4,26 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use metrics::{Counter, Histogram, counter, histogram};
+use tracing::field::{Empty, display};
+use tracing::{Instrument, Span, trace_span};
 use uuid::Uuid;
 
-use super::client::RequestId;
+use super::client::{RequestId, is_from_trusted_proxy};
 use super::idempotency::idempotent;
 use super::problem::Problem;
 use super::state::Api;
+use crate::telemetry::{SPANS, continue_trace};
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 /// The page's own screen for an address that is not there.
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Wraps every request.
 pub async fn request_context(State(api): State<Api>, mut request: Request, next: Next) -> Response {
@@ -30,14 +34,38 @@ pub async fn request_context(State(api): State<Api>, mut request: Request, next:
         return write_problem(next.run(request).await, &request_id);
     }
     let started = Instant::now();
+    let span = server_span(&request, &request_id, &api);
     let response = match api.limits.enter() {
         // The place is given up when the head of the answer is ready: event streams do not hold it.
-        Some(_place) => idempotent(&api, request, next).await.unwrap_or_else(IntoResponse::into_response),
+        Some(_place) => {
+            let answering = idempotent(&api, request, next).instrument(span.clone());
+            answering.await.unwrap_or_else(IntoResponse::into_response)
+        }
         None => Problem::unavailable().into_response(),
     };
     let response = write_problem(response, &request_id);
+    span.record("http.response.status_code", response.status().as_u16());
     count(response.status(), started.elapsed());
     response
+}
+
+/// The span of a request. It goes on with the trace of a proxy that we trust; whoever else sends a `traceparent` would
+/// decide what is sampled.
+fn server_span(request: &Request, request_id: &HeaderValue, api: &Api) -> Span {
+    let span = trace_span!(target: SPANS, "request", otel.name = Empty, otel.kind = "server",
+        http.request.method = %request.method(), http.route = Empty, http.response.status_code = Empty,
+        request_id = request_id.to_str().unwrap_or_default());
+    if span.is_disabled() {
+        return span;
+    }
+    let route = request.extensions().get::<MatchedPath>().map_or("/{page}", MatchedPath::as_str);
+    span.record("http.route", route);
+    span.record("otel.name", display(format_args!("{} {route}", request.method())));
+    let parent = request.headers().get(TRACEPARENT).and_then(|parent| parent.to_str().ok());
+    if let Some(parent) = parent.filter(|_| is_from_trusted_proxy(request.extensions(), &api.trusted_proxies)) {
+        continue_trace(&span, parent);
+    }
+    span
 }
 
 /// Every request counts, so the metrics are looked up once.

@@ -5,10 +5,12 @@
 mod books;
 mod commands;
 mod db;
+mod following;
 mod gate;
 mod harness;
 mod http;
 mod kill;
 mod oracle;
+mod upgrade;
 mod watch;
 mod worker;

@@ -47,6 +47,8 @@ pub struct Stack {
     pub workers: Vec<Process>,
     pub redis: Option<RedisServer>,
     pub postgres: Postgres,
+    /// The program of processes started from now on.
+    pub binary: PathBuf,
     environment: Vec<(String, String)>,
     /// Where the logs of the processes are.
     log_directory: PathBuf,
@@ -105,6 +107,7 @@ impl Stack {
             workers: Vec::new(),
             redis,
             postgres,
+            binary: PathBuf::from(FLASHSALE),
             environment,
             log_directory,
             _directory: directory,
@@ -132,7 +135,7 @@ impl Stack {
         environment.push(("BIND_ADDR".to_owned(), address.to_string()));
         log_in_as("flashsale_api", &mut environment);
         let name = format!("api-{}", self.apis.len());
-        let process = Process::spawn(&name, FLASHSALE, &["api"], &environment, &self.log_directory);
+        let process = Process::spawn(&name, &self.binary, &["api"], &environment, &self.log_directory);
         self.apis.push(Api { process, http: Http { address } });
         self.apis.last_mut().expect("one was just added")
     }
@@ -141,7 +144,7 @@ impl Stack {
         let name = format!("worker-{}", self.workers.len());
         let mut environment = self.environment.clone();
         log_in_as("flashsale_worker", &mut environment);
-        let process = Process::spawn(&name, FLASHSALE, &["worker"], &environment, &self.log_directory);
+        let process = Process::spawn(&name, &self.binary, &["worker"], &environment, &self.log_directory);
         self.workers.push(process);
         self.workers.last_mut().expect("one was just added")
     }
@@ -154,7 +157,7 @@ impl Stack {
 
     /// Runs one of the binary's commands to its end.
     pub fn run(&self, arguments: &[&str]) -> std::process::Output {
-        let mut command = std::process::Command::new(FLASHSALE);
+        let mut command = std::process::Command::new(&self.binary);
         command.args(arguments).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         super::process::die_with_parent(&mut command);
         command.output().expect("run the binary")

@@ -1,26 +1,8 @@
-//! Floor 1: logs and metrics of a process.
+//! The names and meanings of what a process counts.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
-
-/// The drivers warn of every connection that breaks; an outage is said once, by us (`db::Outage`).
-const DEFAULT_FILTER: &str = "info,sqlx=warn,pgmq=warn,deadpool=error,tokio_postgres=error";
-
-/// Starts logging to standard error: one line an event, JSON with `LOG_FORMAT=json`, what is logged by `RUST_LOG`
-/// (default: `info` of ours).
-pub fn init_logs() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    let json = std::env::var_os("LOG_FORMAT").is_some_and(|format| format == "json");
-    // A second call (tests) keeps the first logger.
-    let _ = if json { logs.json().try_init() } else { logs.with_target(false).try_init() };
-}
 
 /// Starts counting; the handle renders the Prometheus text of `/metrics`.
 ///
