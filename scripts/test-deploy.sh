@@ -9,9 +9,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/prerequisites.sh
 source scripts/prerequisites.sh
+# shellcheck source=scripts/debian-tools.sh
+source scripts/debian-tools.sh
 
 readonly venv=target/deploy-venv requirements=deploy/checks/requirements.txt
-readonly tools=$PWD/target/deploy-tools
 # More than this of what systemd-analyze calls exposure (0 is nothing, 100 is all) is too much.
 readonly exposure_max=20
 passed=0
@@ -80,54 +81,6 @@ install_python_tools() {
   "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements" ||
     die 'the checkers of schemas could not be installed: the first time needs the network for pip.'
   cp "$requirements" "$venv/requirements.txt"
-}
-
-# unpack_debian_tools <program:package...>: those that are missing, with the libraries they lack, into a folder of our own. Not
-# installed: haproxy and Prometheus would be services of this machine, started with it.
-unpack_debian_tools() {
-  local wanted packages=()
-  use_unpacked_tools
-  for wanted in "$@"; do
-    command -v "${wanted%:*}" >/dev/null 2>&1 || packages+=("${wanted#*:}")
-  done
-  if ((${#packages[@]} == 0)); then
-    return
-  fi
-  command -v apt-get >/dev/null 2>&1 ||
-    die "the tests need what Debian calls ${packages[*]}: install it with this system's package manager."
-  say "Unpacking ${packages[*]}"
-  download_with_libraries "${packages[@]}" || {
-    if ((EUID == 0)); then
-      apt-get -qq -o DPkg::Lock::Timeout=300 update
-    fi
-    download_with_libraries "${packages[@]}"
-  } || die "could not download ${packages[*]}: the first time needs the network (and, as root, apt-get update)."
-  for wanted in "$tools"/downloads/*.deb; do
-    dpkg-deb --extract "$wanted" "$tools"
-  done
-  rm -rf "$tools/downloads"
-  use_unpacked_tools
-}
-
-# What apt would install for them, but for the pages of Prometheus that nobody looks at here.
-download_with_libraries() {
-  local missing
-  missing=$(apt-get -s install --no-install-recommends "$@" 2>/dev/null |
-    sed -nE 's/^Inst ([^ ]+) .*/\1/p' | grep -vE '^(fonts|libjs)-') || return 1
-  rm -rf "$tools/downloads"
-  mkdir -p "$tools/downloads"
-  # shellcheck disable=SC2086
-  (cd "$tools/downloads" && apt-get -qq -o APT::Sandbox::User=root download $missing)
-}
-
-use_unpacked_tools() {
-  local folder
-  PATH=$tools/usr/bin:$tools/usr/sbin:$tools/bin:$PATH:/usr/sbin:/sbin
-  for folder in "$tools"/usr/lib/*-linux-gnu "$tools"/usr/lib/*-linux-gnu/systemd "$tools"/lib/*-linux-gnu; do
-    if [[ -d $folder ]]; then
-      export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder
-    fi
-  done
 }
 
 # kustomization.yaml is no object of Kubernetes, so it has no schema there.

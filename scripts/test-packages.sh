@@ -1,14 +1,22 @@
 #!/usr/bin/env bash
 # Installs the system packages the tests need and this machine lacks: Redis, a PostgreSQL server with pgTAP, Python with
-# venv, and Chromium with a font. With apt as root or through sudo; nothing is started. Ends with one sentence when it cannot.
+# venv, and Chromium with a font. With apt as root or through sudo; nothing is started. HAProxy and PgBouncer are unpacked into
+# target/. Ends with one sentence when it cannot.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/prerequisites.sh
 source scripts/prerequisites.sh
+# shellcheck source=scripts/debian-tools.sh
+source scripts/debian-tools.sh
 
 readonly policy=/usr/sbin/policy-rc.d
 
 main() {
+  install_missing
+  unpack_debian_tools haproxy:haproxy pgbouncer:pgbouncer
+}
+
+install_missing() {
   local packages=() major
   command -v redis-server >/dev/null 2>&1 || packages+=(redis-server)
   if ! has_pgtap; then

@@ -1,5 +1,5 @@
-"""Rules and dashboard against the binary: every metric they ask for is one that src/telemetry/metrics.rs describes, every alert says what
-to do, is tested and has its section in the runbook, every panel can be read.
+"""Rules and dashboard against the binary: every metric they ask for is one that src/telemetry/metrics.rs describes, every alert
+says what to do, is tested and has its section in the runbook, every panel can be read.
 
 usage: metrics.py check                 prints what is wrong
        metrics.py queries               prints the dashboard's queries as recording rules, for promtool

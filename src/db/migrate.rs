@@ -8,6 +8,8 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection, Executor, PgPool};
 
+use super::pooler;
+
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 mod sql_files {
@@ -30,6 +32,11 @@ pub enum InstallError {
     Url(String),
     #[error("DATABASE_URL names a database that cannot be reached: {0}")]
     Unreachable(String),
+    #[error(
+        "DATABASE_URL goes through a pooler that hands sessions on after each transaction (PgBouncer: pool_mode = \
+         transaction), which breaks prepared statements and LISTEN: use pool_mode = session, or connect directly"
+    )]
+    PooledByTransaction,
     #[error("DATABASE_URL names a PostgreSQL {0}: 15 or newer is needed")]
     TooOld(String),
     #[error(
@@ -196,6 +203,12 @@ async fn connect(url: &str) -> Result<PgPool, InstallError> {
         .map_err(|_| InstallError::Unreachable(format!("no answer within {CONNECT:?}")))?
         .map_err(|e| InstallError::Unreachable(e.to_string()))?;
     let _ = first.close().await;
+    // Before any prepared statement: behind such a pooler it fails now and then, and never with a clear word.
+    match pooler::sessions_are_ours(url, "flashsale migrate").await {
+        Ok(true) => {}
+        Ok(false) => return Err(InstallError::PooledByTransaction),
+        Err(error) => return Err(InstallError::Unreachable(error.to_string())),
+    }
     let pool = PgPoolOptions::new()
         .max_connections(2)
         .acquire_timeout(CONNECT)

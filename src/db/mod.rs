@@ -14,6 +14,7 @@ mod ops;
 mod orders;
 mod outage;
 mod pictures;
+mod pooler;
 mod sales;
 mod sessions;
 mod tls;

@@ -10,6 +10,7 @@ mod gate;
 mod harness;
 mod http;
 mod kill;
+mod many;
 mod oracle;
 mod upgrade;
 mod watch;

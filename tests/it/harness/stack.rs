@@ -2,7 +2,7 @@
 //! test. Dropping it ends everything; a log with a panic or a secret in it fails the test.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub struct Stack {
     environment: Vec<(String, String)>,
     /// Where the logs of the processes are.
     log_directory: PathBuf,
-    _directory: Directory,
+    directory: Directory,
     /// Set by tests that expect a log line the check at the end would refuse.
     pub logs_are_checked: bool,
 }
@@ -63,8 +63,8 @@ pub struct Api {
 }
 
 /// What the processes log in to the database as, and with.
-const ROLES: [&str; 2] = ["flashsale_api", "flashsale_worker"];
-const PASSWORD: &str = "correct-horse-of-the-processes";
+pub const LOGINS: [&str; 2] = ["flashsale_api", "flashsale_worker"];
+pub const PASSWORD: &str = "correct-horse-of-the-processes";
 
 /// A sale as the tests need to know it.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +100,7 @@ impl Stack {
             let sql = sql.into_string().expect("SABOTAGE_SQL in UTF-8");
             connect(&postgres.url()).await.batch_execute(&sql).await.expect("run SABOTAGE_SQL");
         }
-        let logins = ROLES.map(|role| format!("alter role {role} login password '{PASSWORD}';")).concat();
+        let logins = LOGINS.map(|role| format!("alter role {role} login password '{PASSWORD}';")).concat();
         connect(&postgres.url()).await.batch_execute(&logins).await.expect("let the processes log in");
         let mut stack = Self {
             apis: Vec::new(),
@@ -110,7 +110,7 @@ impl Stack {
             binary: PathBuf::from(FLASHSALE),
             environment,
             log_directory,
-            _directory: directory,
+            directory,
             logs_are_checked: true,
         };
         for (name, value) in &parts.environment {
@@ -161,6 +161,12 @@ impl Stack {
         command.args(arguments).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         super::process::die_with_parent(&mut command);
         command.output().expect("run the binary")
+    }
+
+    /// A folder that ends with the test; the logs are there.
+    #[allow(dead_code, reason = "the fault harness has folders of its own")]
+    pub fn directory(&self) -> &Path {
+        &self.directory.path
     }
 
     /// The first API process.

@@ -107,7 +107,12 @@ async fn wrong_password_and_unknown_email_look_the_same() {
     sign_up(stack.http(), &email).await.expect(201);
     let mut fastest = [Duration::MAX; 2];
     let mut bodies = [Value::Null, Value::Null];
-    for _ in 0..7 {
+    let ratio = |fastest: [Duration; 2]| fastest[0].as_secs_f64() / fastest[1].as_secs_f64();
+    // The fastest of each says how long it takes at least. On a busy machine that needs more tries than on an idle one.
+    for round in 0..60 {
+        if round >= 7 && (0.5..2.0).contains(&ratio(fastest)) {
+            break;
+        }
         for (which, who) in [email.as_str(), "nobody-at-all@example.com"].into_iter().enumerate() {
             let asked_at = Instant::now();
             let reply = sign_in(stack.http(), who, "not the password").await;
@@ -118,8 +123,7 @@ async fn wrong_password_and_unknown_email_look_the_same() {
         }
     }
     assert_eq!(bodies[0], bodies[1]);
-    let ratio = fastest[0].as_secs_f64() / fastest[1].as_secs_f64();
-    assert!((0.5..2.0).contains(&ratio), "wrong password {:?}, unknown e-mail {:?}", fastest[0], fastest[1]);
+    assert!((0.5..2.0).contains(&ratio(fastest)), "wrong password {:?}, unknown e-mail {:?}", fastest[0], fastest[1]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
