@@ -18,6 +18,7 @@ main() {
   mkdir -p "$logs"
   (need_build_tools && scripts/test-packages.sh && scripts/build-page.sh) || { failed=1 && finish; }
 
+  use_containers
   run_layer format one_check cargo fmt --all --check
   run_layer lint one_check cargo clippy --workspace --all-targets --locked -- -D warnings
   if cargo nextest --version >/dev/null 2>&1; then
@@ -33,6 +34,20 @@ main() {
     fi
   done
   finish
+}
+
+# Where there is Docker the integration tests' PostgreSQL is the image that users pull; otherwise, and where the image cannot
+# be had, a copy of what is embedded.
+use_containers() {
+  local program=$PWD/target/containers/debug/flashsale-containers
+  [[ -n ${DOCKER_HOST:-} || -S /var/run/docker.sock ]] || return 0
+  say 'Docker is here: trying a PostgreSQL in a container'
+  if cargo build --quiet --locked --manifest-path tests/containers/Cargo.toml --target-dir target/containers &&
+    "$program" "$((30000 + RANDOM % 2000))" </dev/null >/dev/null; then
+    export TEST_CONTAINERS=$program
+  else
+    say 'It cannot be had: the tests go on with the embedded PostgreSQL.'
+  fi
 }
 
 # run_layer <name> <function that reads the counts from a log> <command...>

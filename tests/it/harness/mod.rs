@@ -2,6 +2,7 @@
 //! the books that knows the contract and the database but none of the code it judges.
 
 pub mod books;
+mod container;
 pub mod crowd;
 #[allow(dead_code, reason = "only the fault harness asks whether it can be had")]
 pub mod disk;

@@ -14,12 +14,13 @@ use flashsale::embedded::EmbeddedPostgres;
 use nix::fcntl::{Flock, FlockArg};
 use tokio_postgres::{Client, NoTls};
 
+use super::container::Container;
 use super::disk::SmallDisk;
 use super::stack::FLASHSALE;
 
 /// The fields are dropped in this order: the server is stopped before its disk goes and its watchdog lies down.
 pub struct Postgres {
-    server: EmbeddedPostgres,
+    server: Server,
     _disk: Option<SmallDisk>,
     _watchdog: Watchdog,
     /// The folder of its files, which is a disk of its own if it was asked for.
@@ -27,20 +28,38 @@ pub struct Postgres {
     pub data: PathBuf,
 }
 
+enum Server {
+    Embedded(EmbeddedPostgres),
+    Container(Container),
+}
+
 impl Postgres {
-    /// Starts a server with a migrated, empty database in `directory`, on a disk of its own of this size or on the usual one.
+    /// Starts a server with a migrated, empty database in `directory`, on a disk of its own of this size or on the usual one;
+    /// in a container, where there is Docker and the disk does not matter.
     pub fn start(directory: &Path, small_disk_mb: Option<u32>) -> Self {
         let data = directory.join("postgres");
         let _disk = small_disk_mb.map(|megabytes| SmallDisk::mount(&data, megabytes));
-        copy(&template(), &data);
         let _watchdog = Watchdog::start(directory);
-        let server = EmbeddedPostgres::start(&data).expect("start PostgreSQL on a copy of the template");
+        let container = if small_disk_mb.is_none() { Container::start() } else { None };
+        let server = match container {
+            Some(container) => {
+                migrate(&container.url);
+                Server::Container(container)
+            }
+            None => {
+                copy(&template(), &data);
+                Server::Embedded(EmbeddedPostgres::start(&data).expect("start PostgreSQL on a copy of the template"))
+            }
+        };
         Self { server, _disk, _watchdog, data }
     }
 
     /// The URL of the migrated database.
     pub fn url(&self) -> String {
-        self.server.url().to_string()
+        match &self.server {
+            Server::Embedded(server) => server.url().to_string(),
+            Server::Container(container) => container.url.clone(),
+        }
     }
 
     /// The URL of another database of the same server.
@@ -55,11 +74,17 @@ impl Postgres {
 
     /// `pg_ctl stop -m immediate`: every backend dies where it stands, and recovery follows at the next start.
     pub fn stop_immediately(&mut self) {
-        self.server.stop_immediately().expect("stop PostgreSQL immediately");
+        match &mut self.server {
+            Server::Embedded(server) => server.stop_immediately().expect("stop PostgreSQL immediately"),
+            Server::Container(container) => container.stop(),
+        }
     }
 
     pub fn start_again(&mut self) {
-        self.server.restart().expect("start PostgreSQL again");
+        match &mut self.server {
+            Server::Embedded(server) => server.restart().expect("start PostgreSQL again"),
+            Server::Container(container) => container.start_again(),
+        }
     }
 }
 
@@ -125,19 +150,22 @@ fn template() -> PathBuf {
     remove_old_templates(&temporary, &prefix);
     let unfinished = temporary.join(format!("{prefix}{}.unfinished", std::process::id()));
     let mut server = EmbeddedPostgres::start(&unfinished).expect("start PostgreSQL for the template");
-    let url = server.url().to_string();
-    let migrate = Command::new(FLASHSALE).arg("migrate").env("DATABASE_URL", url).output().expect("run migrate");
-    assert!(
-        migrate.status.success(),
-        "migrate failed on a new database:\n{}{}",
-        String::from_utf8_lossy(&migrate.stdout),
-        String::from_utf8_lossy(&migrate.stderr)
-    );
+    migrate(server.url());
     server.stop().expect("stop PostgreSQL of the template");
     // Each copy looks for a port of its own.
     let _ = std::fs::remove_file(unfinished.join("postgres.port"));
     std::fs::rename(&unfinished, &ready).expect("put the template in its place");
     ready
+}
+
+fn migrate(url: &str) {
+    let migrated = Command::new(FLASHSALE).arg("migrate").env("DATABASE_URL", url).output().expect("run migrate");
+    assert!(
+        migrated.status.success(),
+        "migrate failed on a new database:\n{}{}",
+        String::from_utf8_lossy(&migrated.stdout),
+        String::from_utf8_lossy(&migrated.stderr)
+    );
 }
 
 /// But the newest, which another build may still be using.
