@@ -9,6 +9,7 @@ mod client;
 mod database;
 mod report;
 mod run;
+mod simulate;
 mod stress;
 mod sweep;
 mod tokens;
@@ -39,6 +40,7 @@ enum Command {
     Http(stress::Arguments),
     Sweep(sweep::Arguments),
     Report(report::Arguments),
+    Simulate(simulate::Arguments),
     #[command(hide = true)]
     ServeNaive(baseline::naive::Arguments),
     #[command(hide = true)]
@@ -56,6 +58,7 @@ async fn main() -> ExitCode {
         Command::Http(arguments) => stress::run(arguments).await,
         Command::Sweep(arguments) => sweep::run(arguments).await,
         Command::Report(arguments) => report::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(arguments),
         Command::ServeNaive(arguments) => baseline::naive::serve(arguments).await.map(|()| ExitCode::SUCCESS),
         Command::ServeConstant(arguments) => baseline::constant::serve(arguments).await.map(|()| ExitCode::SUCCESS),
         Command::ServePostgres(arguments) => sweep::serve::serve(arguments).await.map(|()| ExitCode::SUCCESS),

@@ -1,12 +1,12 @@
 //! `report`: draws what `run` and `sweep` have written, as one page that needs nothing else, and each plot as a file that
 //! documents can embed.
 
-mod axis;
-mod canvas;
+pub mod axis;
+pub mod canvas;
 mod cpu_plot;
 mod input;
 mod page;
-mod palette;
+pub mod palette;
 mod ratio_plot;
 mod rows;
 mod sweep_plot;
