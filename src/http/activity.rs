@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::auth::Administrator;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::report_csv::report_csv;
 use super::state::Api;
 use crate::app::sale_board::SaleView;
@@ -61,10 +61,6 @@ pub struct SaleReportView {
 #[utoipa::path(get, path = "/sales/{flash_sale_id}/activity", tag = "sales", params(("flash_sale_id" = Uuid, Path)),
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = SaleActivityView),
-    (status = 401, body = ProblemBody),
-    (status = 403, body = ProblemBody),
-    (status = 404, body = ProblemBody, description = "sale_not_found"),
-    (status = 503, body = ProblemBody),
 ))]
 pub async fn find_sale_activity(
     State(api): State<Api>,
@@ -80,10 +76,6 @@ pub async fn find_sale_activity(
 #[utoipa::path(get, path = "/sales/{flash_sale_id}/report", tag = "sales", params(("flash_sale_id" = Uuid, Path)),
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = SaleReportView),
-    (status = 401, body = ProblemBody),
-    (status = 403, body = ProblemBody),
-    (status = 404, body = ProblemBody, description = "sale_not_found"),
-    (status = 503, body = ProblemBody, description = "another report is under way"),
 ))]
 pub async fn find_sale_report(
     State(api): State<Api>,
@@ -97,10 +89,6 @@ pub async fn find_sale_report(
 #[utoipa::path(get, path = "/sales/{flash_sale_id}/report.csv", tag = "sales", params(("flash_sale_id" = Uuid, Path)),
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, content_type = "text/csv", body = String, description = "an attachment"),
-    (status = 401, body = ProblemBody),
-    (status = 403, body = ProblemBody),
-    (status = 404, body = ProblemBody, description = "sale_not_found"),
-    (status = 503, body = ProblemBody, description = "another report is under way"),
 ))]
 pub async fn export_sale_report(
     State(api): State<Api>,
@@ -128,7 +116,7 @@ pub fn attachment(content_type: &'static str, name: &str) -> [(HeaderName, Heade
 }
 
 impl SaleActivityView {
-    fn at(activity: SaleActivity, now: DateTime<Utc>) -> Self {
+    pub fn at(activity: SaleActivity, now: DateTime<Utc>) -> Self {
         let SaleActivity { sale, attempts, queue, seconds } = activity;
         Self {
             server_time: now,
@@ -144,7 +132,7 @@ impl SaleActivityView {
 }
 
 impl SaleReportView {
-    fn at(report: SaleReport, now: DateTime<Utc>) -> Self {
+    pub fn at(report: SaleReport, now: DateTime<Utc>) -> Self {
         let SaleReport { sale, tally, attempts, minutes } = report;
         Self {
             server_time: now,

@@ -47,7 +47,7 @@ impl FromRequestParts<Api> for Administrator {
         }
         SecurityEvent { user_id: Some(session.user_id), detail: Some(parts.uri.path()), ..client.security_event() }
             .note(SecurityEventKind::Forbidden);
-        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Only an administrator may do this"))
+        Err(forbidden())
     }
 }
 
@@ -64,13 +64,21 @@ pub fn session(method: &Method, headers: &HeaderMap, api: &Api) -> Result<Sessio
     let cookie = jar.get(SESSION_COOKIE).ok_or_else(Problem::unauthorized)?;
     let session = api.sessions.verify(cookie.value()).map_err(|_| Problem::unauthorized())?;
     if !method.is_safe() && !is_same_origin(headers) {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            FOREIGN_ORIGIN,
-            "A request with a session cookie that changes something must come from our own page (see Origin)",
-        ));
+        return Err(foreign_origin());
     }
     Ok(session)
+}
+
+pub fn forbidden() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", "Only an administrator may do this")
+}
+
+pub fn foreign_origin() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        FOREIGN_ORIGIN,
+        "A request with a session cookie that changes something must come from our own page (see Origin)",
+    )
 }
 
 fn bearer_token(value: &str) -> Option<&str> {

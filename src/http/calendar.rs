@@ -2,12 +2,12 @@
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use icalendar::{Alarm, Calendar, Component, Event, EventLike};
 use uuid::Uuid;
 
 use super::activity::attachment;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::state::Api;
 use crate::domain::SaleSnapshot;
 
@@ -18,8 +18,6 @@ const REMINDER: TimeDelta = TimeDelta::minutes(5);
 #[utoipa::path(get, path = "/sales/{flash_sale_id}/calendar.ics", tag = "sales",
     params(("flash_sale_id" = Uuid, Path)), responses(
     (status = 200, content_type = "text/calendar", body = String, description = "an attachment"),
-    (status = 404, body = ProblemBody, description = "sale_not_found"),
-    (status = 503, body = ProblemBody),
 ))]
 pub async fn export_sale_calendar(
     State(api): State<Api>,
@@ -32,11 +30,11 @@ pub async fn export_sale_calendar(
     let id = Uuid::parse_str(&flash_sale_id).ok();
     let sale = board.sales.iter().find(|sale| Some(sale.flash_sale_id) == id).ok_or_else(Problem::sale_not_found)?;
     let name = format!("flash-sale-{}.ics", sale.flash_sale_id);
-    Ok((attachment("text/calendar; charset=utf-8", &name), calendar(sale)).into_response())
+    Ok((attachment("text/calendar; charset=utf-8", &name), calendar(sale, api.board.database_now())).into_response())
 }
 
-/// One event; its UID stays the same, so that a second import updates it.
-fn calendar(sale: &SaleSnapshot) -> String {
+/// One event, as of now; its UID stays the same, so that a second import updates it.
+pub fn calendar(sale: &SaleSnapshot, now: DateTime<Utc>) -> String {
     let name = one_line(&sale.name);
     let mut reminder = Alarm::display(&format!("{name} goes on sale soon"), -REMINDER);
     reminder.uid(&format!("{}-reminder@flashsale", sale.flash_sale_id));
@@ -46,6 +44,7 @@ fn calendar(sale: &SaleSnapshot) -> String {
         .description(&sale.description.replace('\r', ""))
         .starts(sale.start_date)
         .ends(sale.end_date)
+        .timestamp(now)
         .alarm(reminder)
         .done();
     Calendar::new().name("Flash sales").push(event).done().to_string()
@@ -67,7 +66,7 @@ mod tests {
     #[test]
     fn a_name_or_description_adds_no_line_of_its_own() {
         let hostile = "lamp\r\nEND:VEVENT\nATTENDEE:mailto:x@example.org; a, b\\n".to_owned();
-        let text = calendar(&SaleSnapshot {
+        let sale = SaleSnapshot {
             flash_sale_id: Uuid::from_u128(7),
             product_id: Uuid::from_u128(8),
             name: hostile.clone(),
@@ -78,7 +77,8 @@ mod tests {
             live: 0,
             start_date: Utc::now(),
             end_date: Utc::now() + TimeDelta::hours(1),
-        });
+        };
+        let text = calendar(&sale, Utc::now());
         let starts = |word: &str| text.lines().filter(|line| line.starts_with(word)).count();
         assert_eq!((starts("BEGIN:VEVENT"), starts("END:VEVENT"), starts("ATTENDEE")), (1, 1, 0), "{text}");
         assert!(text.contains("UID:00000000-0000-0000-0000-000000000007@flashsale\r\n"), "{text}");

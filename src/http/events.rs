@@ -14,8 +14,9 @@ use serde::Deserialize;
 use tokio_stream::wrappers::{ReceiverStream, WatchStream};
 
 use super::auth::{self, Caller};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::state::Api;
+use crate::app::outcomes::SettledEvent;
 use crate::app::sessions::Session;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -35,9 +36,6 @@ pub struct EventsQuery {
 #[utoipa::path(get, path = "/sales/events", tag = "sales", params(EventsQuery),
     security((), ("bearer" = []), ("cookie" = [])), responses(
         (status = 200, description = "a stream of events", content(("text/event-stream"))),
-        (status = 400, body = ProblemBody),
-        (status = 401, body = ProblemBody, description = "with orders=true"),
-        (status = 503, body = ProblemBody, description = "the sales have not been read yet"),
     ))]
 pub async fn follow_sales(
     State(api): State<Api>,
@@ -59,7 +57,6 @@ pub async fn follow_sales(
 #[utoipa::path(get, path = "/orders/events", tag = "orders", security(("bearer" = []), ("cookie" = [])),
     responses(
         (status = 200, description = "a stream of events", content(("text/event-stream"))),
-        (status = 401, body = ProblemBody),
     ))]
 pub async fn follow_orders(
     State(api): State<Api>,
@@ -76,18 +73,24 @@ fn sales(api: &Api) -> Events {
     let events = WatchStream::from_changes(changes).map(move |_| {
         // As it was rendered last, not as of the change: readers set their clocks by its time.
         let board = api.board.current();
-        Ok(Event::default().event("sales").data(String::from_utf8_lossy(&board.body)))
+        Ok(sales_event(&board.body))
     });
     events.boxed()
 }
 
 fn orders(api: &Api, session: &Session) -> Events {
     let following = api.outcomes.follow(session.user_id, session.session_id);
-    let events = ReceiverStream::new(following).map(|settled| {
-        let data = serde_json::json!({ "order_id": settled.order_id, "outcome": settled.outcome.code() });
-        Ok(Event::default().event("order").data(data.to_string()))
-    });
-    events.boxed()
+    ReceiverStream::new(following).map(|settled| Ok(order_event(settled))).boxed()
+}
+
+/// `body` is that of `GET /sales`.
+pub fn sales_event(body: &[u8]) -> Event {
+    Event::default().event("sales").data(String::from_utf8_lossy(body))
+}
+
+pub fn order_event(settled: SettledEvent) -> Event {
+    let data = serde_json::json!({ "order_id": settled.order_id, "outcome": settled.outcome.code() });
+    Event::default().event("order").data(data.to_string())
 }
 
 /// Both streams as one that ends with the first of them: an end of the outcomes says that some may have been missed, and

@@ -1,5 +1,6 @@
 //! Liveness, readiness, metrics.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -23,20 +24,21 @@ pub async fn live() -> &'static str {
 /// The process can serve: the database is reachable and migrated.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
     (status = 200, body = String),
-    (status = 503, body = super::problem::ProblemBody, description = "says what is missing"),
 ))]
 pub async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
-    let not_ready =
-        |error: String| Problem { error: error.into(), ..Problem { code: "not_ready", ..Problem::unavailable() } };
     if api.stopping.is_cancelled() {
-        return Err(not_ready("The process is stopping".into()));
+        return Err(not_ready("The process is stopping"));
     }
     api.database.check_migrations().await.map_err(|error| not_ready(format!("Not ready: {error}")))?;
     match api.board.age() {
-        None => Err(not_ready("The sales have not been read yet".into())),
+        None => Err(not_ready("The sales have not been read yet")),
         Some(age) if age > BOARD_AGE_MAX => Err(not_ready(format!("The sales were last read {age:.0?} ago"))),
         Some(_) => Ok("ready\n"),
     }
+}
+
+pub fn not_ready(error: impl Into<Cow<'static, str>>) -> Problem {
+    Problem { code: "not_ready", error: error.into(), ..Problem::unavailable() }
 }
 
 /// Prometheus text.

@@ -15,7 +15,7 @@ use super::auth;
 use super::client::{RequestId, client_address};
 use super::json::read_body;
 use super::limits::refuse;
-use super::problem::Problem;
+use super::problem::{PROBLEM_JSON, Problem};
 use super::state::Api;
 use crate::app::idempotency::IdempotencyKeys;
 use crate::app::rate_limits::{BucketKey, Limit};
@@ -148,14 +148,14 @@ fn is_final(status: StatusCode) -> bool {
 
 fn replay(status: u16, body: Vec<u8>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+    let kind = if status.is_success() { "application/json" } else { PROBLEM_JSON };
     let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
 }
 
-fn still_running() -> Problem {
+pub fn still_running() -> Problem {
     Problem {
         retry_after: Some(RETRY_AFTER),
         ..Problem::new(
@@ -166,7 +166,7 @@ fn still_running() -> Problem {
     }
 }
 
-fn reused() -> Problem {
+pub fn reused() -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "idempotency_key_reused",

@@ -25,11 +25,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_json(&request) {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "The body must be JSON: send Content-Type: application/json",
-            ));
+            return Err(not_json());
         }
         let bytes = read_body(request.into_body()).await?;
         // serde would take an array for a struct.
@@ -50,7 +46,7 @@ fn is_json(request: &Request) -> bool {
 }
 
 /// Reads again, slower, to say where it went wrong.
-fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
+pub fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut reader) {
         Err(error) if error.path().iter().next().is_some() => {
@@ -74,9 +70,9 @@ pub async fn read_body(body: Body) -> Result<Bytes, Problem> {
 /// # Errors
 /// `too_large` for a longer one, 408 for one that does not arrive in time, 400 for one that breaks off.
 pub async fn read_body_of(body: Body, bytes_max: usize, too_large: fn() -> Problem) -> Result<Bytes, Problem> {
-    tokio::time::timeout(deadlines::BODY_READ, read_bounded(body, bytes_max, too_large)).await.unwrap_or_else(|_| {
-        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time"))
-    })
+    tokio::time::timeout(deadlines::BODY_READ, read_bounded(body, bytes_max, too_large))
+        .await
+        .unwrap_or_else(|_| Err(too_slow()))
 }
 
 async fn read_bounded(mut body: Body, bytes_max: usize, too_large: fn() -> Problem) -> Result<Bytes, Problem> {
@@ -85,11 +81,8 @@ async fn read_bounded(mut body: Body, bytes_max: usize, too_large: fn() -> Probl
         return Err(too_large());
     }
     let mut read = Vec::new();
-    while let Some(frame) = tokio::time::timeout(deadlines::BODY_READ, body.frame())
-        .await
-        .map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time"))?
-    {
-        let frame = frame.map_err(|_| Problem::invalid_request("The body broke off"))?;
+    while let Some(frame) = tokio::time::timeout(deadlines::BODY_READ, body.frame()).await.map_err(|_| too_slow())? {
+        let frame = frame.map_err(|_| broken_off())?;
         if let Some(data) = frame.data_ref() {
             if read.len() + data.len() > bytes_max {
                 drain(&mut body).await;
@@ -112,6 +105,22 @@ async fn drain(body: &mut Body) {
     }
 }
 
-fn too_large() -> Problem {
+pub fn not_json() -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "The body must be JSON: send Content-Type: application/json",
+    )
+}
+
+pub fn broken_off() -> Problem {
+    Problem::invalid_request("The body broke off")
+}
+
+pub fn too_slow() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time")
+}
+
+pub fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is longer than 16 KiB")
 }

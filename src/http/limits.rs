@@ -15,8 +15,8 @@ use crate::app::rate_limits::{Allowance, BucketKey, Limit, RateLimits, TooManyRe
 use crate::app::security_events::{SecurityEvent, SecurityEventKind};
 use crate::config::Bounds;
 
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// The limits of a process.
 pub struct Limits {

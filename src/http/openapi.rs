@@ -1,12 +1,19 @@
-//! The OpenAPI document, made from the handlers.
+//! The OpenAPI document, made from the handlers: they name what they take and what they answer when all is well. Examples,
+//! refusals and what the layers around the handlers do are added here.
 
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
+mod examples;
+mod refusals;
+
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use super::auth::SESSION_COOKIE;
+use super::problem::ProblemBody;
 
 /// What the document says besides the routes.
 #[derive(OpenApi)]
@@ -22,6 +29,7 @@ use super::auth::SESSION_COOKIE;
         (name = "users", description = "Signing up, in and out"),
         (name = "operation", description = "For those who run it"),
     ),
+    components(schemas(ProblemBody)),
     modifiers(&Sessions)
 )]
 pub struct Document;
@@ -39,49 +47,42 @@ impl Modify for Sessions {
 }
 
 const JSON: &str = "application/json";
-/// The media type of every refusal.
-const PROBLEM_JSON: &str = "application/problem+json";
-const PROBLEM_SCHEMA: &str = "#/components/schemas/ProblemBody";
 
-/// Adds what the layers and extractors around the handlers do, which no handler says of itself.
+/// Adds what no handler says of itself.
 pub fn complete(document: &mut utoipa::openapi::OpenApi) {
+    let mut own_refusals = refusals::of_handlers();
+    let mut own_examples = examples::of_handlers();
+    let examples = &mut document.components.get_or_insert_default().examples;
     for (path, item) in &mut document.paths.paths {
-        let PathItem { get, put, post, delete, .. } = item;
-        if let Some(post) = post {
-            add_idempotency_key(post);
+        for (method, operation) in operations(item) {
+            let name = operation.operation_id.clone().unwrap_or_default();
+            if let Some(own) = own_examples.remove(name.as_str()) {
+                own.add_to(operation);
+            }
+            let own = own_refusals.remove(name.as_str()).unwrap_or_default();
+            let around = refusals::of_layers(&method, path, operation);
+            refusals::add_to(operation, own.into_iter().chain(around), examples);
+            if method == HttpMethod::Post {
+                add_idempotency_key(operation);
+            }
         }
-        for operation in [put, post, delete].into_iter().flatten() {
-            add_problems_of_writing(operation);
-            add_problems(path, operation);
-        }
-        get.iter_mut().for_each(|operation| add_problems(path, operation));
     }
 }
 
-fn add_problems(path: &str, operation: &mut Operation) {
-    // Not bounded, see `request_context`.
-    if path != "/healthz" {
-        add_problem(operation, 503, "unavailable: nothing was taken");
-    }
-    if path.contains('{') {
-        add_problem(operation, 400, "invalid_request: the address is not UTF-8");
-    }
-    operation.responses.responses.values_mut().for_each(name_problem);
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
+    let PathItem { get, put, post, delete, .. } = item;
+    let methods = [HttpMethod::Get, HttpMethod::Put, HttpMethod::Post, HttpMethod::Delete];
+    methods
+        .into_iter()
+        .zip([get, put, post, delete])
+        .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-fn add_problems_of_writing(operation: &mut Operation) {
-    if operation.security.is_some() {
-        add_problem(operation, 403, "foreign_origin");
-    }
-    if operation.request_body.is_some() {
-        add_problem(operation, 400, "invalid_request");
-        add_problem(operation, 408, "request_timeout");
-        add_problem(operation, 413, "payload_too_large");
-        add_problem(operation, 415, "unsupported_media_type");
-    }
+/// Whether nobody may ask who is not signed in.
+fn needs_session(operation: &Operation) -> bool {
+    operation.security.as_ref().is_some_and(|ways| !ways.contains(&SecurityRequirement::default()))
 }
 
-/// `Idempotency-Key` and what it may be answered.
 fn add_idempotency_key(operation: &mut Operation) {
     let key = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r#"^"?[!#-~]([!-~]{0,253}[!#-~])?"?$"#));
     let header = ParameterBuilder::new()
@@ -91,31 +92,51 @@ fn add_idempotency_key(operation: &mut Operation) {
         .description(Some("the first answer to this key is given again, for 24 hours"))
         .schema(Some(key));
     operation.parameters.get_or_insert_default().push(RefOr::T(header.build()));
-    add_problem(operation, 409, "idempotency_key_in_use");
-    add_problem(operation, 422, "idempotency_key_reused");
-    add_problem(operation, 429, "too_many_requests");
 }
 
-/// Adds a refusal, or one more reason to one that is there.
-fn add_problem(operation: &mut Operation, status: u16, reason: &str) {
-    let known = operation.responses.responses.entry(status.to_string()).or_insert_with(|| {
-        let body = ContentBuilder::new().schema(Some(Ref::new(PROBLEM_SCHEMA))).build();
-        RefOr::T(ResponseBuilder::new().content(PROBLEM_JSON, body).build())
-    });
-    if let RefOr::T(Response { description, .. }) = known
-        && !description.contains(reason)
-    {
-        *description = if description.is_empty() { reason.to_owned() } else { format!("{description}; {reason}") };
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::{examples, refusals};
+    use crate::http::document;
+
+    /// The operations of the document with their names.
+    fn operations() -> Vec<(String, Value)> {
+        let document = serde_json::to_value(document()).unwrap();
+        let items = document["paths"].as_object().unwrap().values();
+        let operations = items.flat_map(|item| item.as_object().unwrap().values().cloned().collect::<Vec<_>>());
+        operations.map(|operation| (operation["operationId"].as_str().unwrap().to_owned(), operation)).collect()
     }
-}
 
-/// The handlers name the body of a refusal; its media type is the same everywhere.
-fn name_problem(response: &mut RefOr<Response>) {
-    let RefOr::T(Response { content, .. }) = response else { return };
-    let is_problem = content.get(JSON).is_some_and(|body| {
-        matches!(body, RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) if schema.ref_location == PROBLEM_SCHEMA)
-    });
-    if is_problem && let Some(body) = content.shift_remove(JSON) {
-        content.insert(PROBLEM_JSON.to_owned(), body);
+    #[test]
+    fn the_tables_name_every_operation_and_no_other() {
+        let described: BTreeSet<String> = operations().into_iter().map(|(name, _)| name).collect();
+        let own = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+        assert_eq!(own(refusals::of_handlers().into_keys().collect()), described);
+        assert_eq!(own(examples::of_handlers().into_keys().collect()), described);
+    }
+
+    #[test]
+    fn every_body_has_an_example() {
+        let mut bare = Vec::new();
+        for (name, operation) in operations() {
+            let answers = operation["responses"].as_object().unwrap().iter();
+            let bodies = answers.map(|(status, answer)| (status.as_str(), answer));
+            for (place, body) in bodies.chain([("request", &operation["requestBody"])]) {
+                let Some(content) = body["content"].as_object() else { continue };
+                // Bytes that are no text have no place in a document of text.
+                let with_text =
+                    content.iter().filter(|(kind, _)| !kind.starts_with("image/") || *kind == "image/svg+xml");
+                bare.extend(
+                    with_text
+                        .filter(|(_, content)| content["examples"].as_object().is_none_or(serde_json::Map::is_empty))
+                        .map(|(kind, _)| format!("{name} {place} {kind}")),
+                );
+            }
+        }
+        assert!(bare.is_empty(), "without an example: {bare:#?}");
     }
 }

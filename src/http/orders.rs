@@ -17,7 +17,7 @@ use super::client::RequestId;
 use super::idempotency::IdempotencyKey;
 use super::json::Json;
 use super::limits::{refuse, with_allowance};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::sales::parse_id;
 use super::state::Api;
 use crate::app::find_orders::FindOrderError;
@@ -45,10 +45,10 @@ pub struct OrderQuery {
 /// An order in progress or successful.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct OrderView {
-    order_id: Uuid,
-    user_id: Uuid,
-    product_id: Uuid,
-    status: LiveOrderStatus,
+    pub order_id: Uuid,
+    pub user_id: Uuid,
+    pub product_id: Uuid,
+    pub status: LiveOrderStatus,
 }
 
 /// Where an order is that did not fail.
@@ -63,10 +63,10 @@ pub enum LiveOrderStatus {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct FailedOrderView {
     #[schema(example = "Failed to purchase")]
-    message: &'static str,
-    order_id: Uuid,
-    product_id: Uuid,
-    reason: FailureReason,
+    pub message: &'static str,
+    pub order_id: Uuid,
+    pub product_id: Uuid,
+    pub reason: FailureReason,
 }
 
 /// What `GET /orders` answers.
@@ -80,7 +80,7 @@ pub enum FoundOrderView {
 /// What `GET /orders/history` answers.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct OrderHistoryView {
-    orders: Vec<PastOrder>,
+    pub orders: Vec<PastOrder>,
 }
 
 /// Tries to buy one unit. Answered once the request is durable in the queue; with `Prefer: wait=N` (seconds, at most
@@ -89,13 +89,6 @@ pub struct OrderHistoryView {
     params(("Prefer" = Option<String>, Header, description = "wait=N: answer with the outcome", example = "wait=5")),
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = OrderView),
-    (status = 400, body = ProblemBody,
-        description = "sold_out, already_purchased, sale_ended, sale_not_started or invalid_request"),
-    (status = 401, body = ProblemBody),
-    (status = 404, body = ProblemBody, description = "product_not_found"),
-    (status = 409, body = ProblemBody, description = "order_failed"),
-    (status = 429, body = ProblemBody, description = "too_many_requests"),
-    (status = 504, body = ProblemBody, description = "outcome_unknown"),
 ))]
 pub async fn place_order(
     State(api): State<Api>,
@@ -151,9 +144,6 @@ fn show_placed(
 #[utoipa::path(get, path = "/orders", tag = "orders", params(OrderQuery),
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = FoundOrderView),
-    (status = 400, body = ProblemBody),
-    (status = 401, body = ProblemBody),
-    (status = 404, body = ProblemBody, description = "order_not_found: the caller never tried"),
 ))]
 pub async fn find_order(
     State(api): State<Api>,
@@ -162,15 +152,13 @@ pub async fn find_order(
 ) -> Result<axum::Json<FoundOrderView>, Problem> {
     let product_id = query.product_id.map(|text| parse_id("product_id", &text)).transpose()?;
     let order = api.orders.find_order(session.user_id, product_id).await?;
-    let order = order.ok_or_else(|| Problem::not_found("order_not_found", "You have not tried to buy this"))?;
+    let order = order.ok_or_else(Problem::order_not_found)?;
     Ok(axum::Json(FoundOrderView::of(&order, session.user_id)))
 }
 
 /// All orders of the caller, newest first, at most 200.
 #[utoipa::path(get, path = "/orders/history", tag = "orders", security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = OrderHistoryView),
-    (status = 401, body = ProblemBody),
-    (status = 503, body = ProblemBody),
 ))]
 pub async fn list_order_history(
     State(api): State<Api>,
@@ -181,7 +169,7 @@ pub async fn list_order_history(
 }
 
 impl FoundOrderView {
-    fn of(order: &SettledOrder, user_id: UserId) -> Self {
+    pub fn of(order: &SettledOrder, user_id: UserId) -> Self {
         let SettledOrder { order_id, product_id, .. } = *order;
         let status = match order.outcome {
             None => LiveOrderStatus::InProgress,
@@ -205,7 +193,11 @@ impl From<FindOrderError> for Problem {
 }
 
 impl Problem {
-    fn order_failed() -> Self {
+    pub fn order_not_found() -> Self {
+        Self::not_found("order_not_found", "You have not tried to buy this")
+    }
+
+    pub fn order_failed() -> Self {
         Self::new(
             axum::http::StatusCode::CONFLICT,
             "order_failed",

@@ -9,7 +9,7 @@ use super::auth::Administrator;
 use super::body::in_pieces;
 use super::etag::IfNoneMatch;
 use super::json::read_body_of;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::state::Api;
 use crate::app::pictures::{PICTURE_BYTES_MAX, Picture, PictureType};
 use crate::domain::ProductId;
@@ -26,8 +26,6 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=5")
         ("image/svg+xml"), ("image/png"), ("image/jpeg"), ("image/webp"), ("image/avif"),
     )),
     (status = 304),
-    (status = 404, body = ProblemBody, description = "product_not_found"),
-    (status = 503, body = ProblemBody),
 ))]
 pub async fn find_picture(
     State(api): State<Api>,
@@ -52,11 +50,6 @@ pub async fn find_picture(
     )),
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 204),
-    (status = 401, body = ProblemBody),
-    (status = 403, body = ProblemBody),
-    (status = 404, body = ProblemBody, description = "product_not_found"),
-    (status = 413, body = ProblemBody, description = "picture_too_large"),
-    (status = 415, body = ProblemBody, description = "picture_type_unsupported"),
 ))]
 pub async fn put_picture(
     State(api): State<Api>,
@@ -79,9 +72,6 @@ pub async fn put_picture(
 #[utoipa::path(delete, path = "/products/{product_id}/picture", tag = "products", params(("product_id" = Uuid, Path)),
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 204),
-    (status = 401, body = ProblemBody),
-    (status = 403, body = ProblemBody),
-    (status = 404, body = ProblemBody, description = "product_not_found"),
 ))]
 pub async fn delete_picture(
     State(api): State<Api>,
@@ -106,7 +96,7 @@ fn headers(picture: &Picture) -> Vec<(HeaderName, HeaderValue)> {
     ]
 }
 
-fn too_large() -> Problem {
+pub fn too_large() -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "picture_too_large",
@@ -114,7 +104,7 @@ fn too_large() -> Problem {
     )
 }
 
-fn type_unsupported() -> Problem {
+pub fn type_unsupported() -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "picture_type_unsupported",

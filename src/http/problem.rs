@@ -15,6 +15,9 @@ use crate::config::RETRY_AFTER;
 use crate::db::DbError;
 use crate::domain::{InvalidField, Refusal};
 
+/// The media type of every refusal.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
 /// A refusal or an error as its caller sees it. Written to the body by `request_context`, which knows the request's id.
 #[derive(Debug, Clone)]
 pub struct Problem {

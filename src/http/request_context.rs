@@ -15,11 +15,11 @@ use uuid::Uuid;
 
 use super::client::{RequestId, is_from_trusted_proxy};
 use super::idempotency::idempotent;
-use super::problem::Problem;
+use super::problem::{PROBLEM_JSON, Problem};
 use super::state::Api;
 use crate::telemetry::{SPANS, continue_trace};
 
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const PROBLEM_TYPE: HeaderValue = HeaderValue::from_static(PROBLEM_JSON);
 /// The page's own screen for an address that is not there.
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -99,7 +99,7 @@ fn write_problem(mut response: Response, request_id: &HeaderValue) -> Response {
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| {
         // What a library refused by itself.
         let is_ours =
-            response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_JSON || kind == HTML);
+            response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_TYPE || kind == HTML);
         (!is_ours && (status.is_client_error() || status.is_server_error())).then(|| Problem::of_status(status))
     });
     if let Some(problem) = problem {
@@ -109,7 +109,7 @@ fn write_problem(mut response: Response, request_id: &HeaderValue) -> Response {
         }
         *response.body_mut() = Body::from(problem.body(id));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        headers.insert(header::CONTENT_TYPE, PROBLEM_TYPE);
         headers.remove(header::CONTENT_LENGTH);
     }
     let headers = response.headers_mut();

@@ -18,16 +18,17 @@ pub fn document() -> utoipa::openapi::OpenApi {
 
 /// Every route of the API with its layers.
 pub fn router(api: Api) -> Router {
-    let (routes, document) = routes_and_document();
-    routes
-        // Serves /openapi.json too.
-        .merge(
-            Router::from(SwaggerUi::new("/docs").url("/openapi.json", document))
-                .layer(middleware::map_response(page::guard_docs)),
-        )
+    all_routes()
         .fallback(page::serve)
         .layer(middleware::from_fn_with_state(api.clone(), request_context))
         .with_state(api)
+}
+
+fn all_routes() -> Router<Api> {
+    let (routes, document) = routes_and_document();
+    // Serves /openapi.json too.
+    let docs = Router::from(SwaggerUi::new("/docs").url("/openapi.json", document));
+    routes.merge(docs.layer(middleware::map_response(page::guard_docs)))
 }
 
 fn routes_and_document() -> (Router<Api>, utoipa::openapi::OpenApi) {
@@ -58,4 +59,33 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{all_routes, document};
+
+    /// The addresses of a router, which shows them in its `Debug` only: `RouteId(3): "/sales"`.
+    fn addresses(router: &str) -> BTreeSet<&str> {
+        let routes = router.split("fallback_router").next().unwrap_or_default();
+        let entries = routes.split("RouteId(").filter_map(|entry| entry.split_once("): \""));
+        let entries = entries.filter(|(id, _)| id.bytes().all(|byte| byte.is_ascii_digit()));
+        entries.filter_map(|(_, rest)| rest.split('"').next()).collect()
+    }
+
+    /// Their methods are compared by tests/it/http/document.rs.
+    #[test]
+    fn every_route_is_described() {
+        let router = format!("{:?}", all_routes());
+        let is_described = |address: &&str| *address != "/openapi.json" && !address.starts_with("/docs");
+        let routes: BTreeSet<&str> = addresses(&router).into_iter().filter(is_described).collect();
+        let document = document();
+        let described: BTreeSet<&str> = document.paths.paths.keys().map(String::as_str).collect();
+        assert_eq!(
+            routes, described,
+            "add a route by `routes!`: so it is in the document (or: axum's Debug has changed)"
+        );
+    }
 }

@@ -12,7 +12,7 @@ use super::auth::Administrator;
 use super::etag::IfNoneMatch;
 use super::idempotency::IdempotencyKey;
 use super::json::Json;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::state::Api;
 use crate::app::sale_board::{EntityTag, SaleView, SalesView, render};
 use crate::domain::{NewProduct, NewSale, SaleChange};
@@ -72,7 +72,6 @@ pub struct EndSale {
 #[utoipa::path(get, path = "/sales", tag = "sales", params(SalesQuery), responses(
     (status = 200, body = SalesView, description = "with ETag; If-None-Match is answered 304"),
     (status = 304),
-    (status = 400, body = ProblemBody),
 ))]
 pub async fn list_sales(
     State(api): State<Api>,
@@ -96,7 +95,6 @@ pub async fn list_sales(
 /// One sale.
 #[utoipa::path(get, path = "/sales/{flash_sale_id}", tag = "sales", params(("flash_sale_id" = Uuid, Path)), responses(
     (status = 200, body = SaleView),
-    (status = 404, body = ProblemBody, description = "sale_not_found"),
 ))]
 pub async fn find_sale(State(api): State<Api>, Path(flash_sale_id): Path<String>) -> Result<Response, Problem> {
     if !api.board.is_ready() {
@@ -113,11 +111,6 @@ pub async fn find_sale(State(api): State<Api>, Path(flash_sale_id): Path<String>
 #[utoipa::path(post, path = "/sales", tag = "sales", request_body = CreateSale,
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 201, body = SaleView),
-    (status = 400, body = ProblemBody),
-    (status = 401, body = ProblemBody),
-    (status = 403, body = ProblemBody),
-    (status = 404, body = ProblemBody, description = "product_not_found"),
-    (status = 409, body = ProblemBody, description = "sale_overlaps or product_archived"),
 ))]
 pub async fn create_sale(
     State(api): State<Api>,
@@ -135,11 +128,6 @@ pub async fn create_sale(
 #[utoipa::path(post, path = "/sales/update", tag = "sales", request_body = UpdateSale,
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = SaleView),
-    (status = 400, body = ProblemBody),
-    (status = 401, body = ProblemBody),
-    (status = 403, body = ProblemBody),
-    (status = 404, body = ProblemBody, description = "sale_not_found"),
-    (status = 409, body = ProblemBody, description = "quantity_below_sold, sale_overlaps or product_archived"),
 ))]
 pub async fn update_sale(
     State(api): State<Api>,
@@ -166,11 +154,6 @@ pub async fn update_sale(
 #[utoipa::path(post, path = "/sales/end", tag = "sales", request_body = EndSale,
     security(("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = SaleView),
-    (status = 400, body = ProblemBody),
-    (status = 401, body = ProblemBody),
-    (status = 403, body = ProblemBody),
-    (status = 404, body = ProblemBody, description = "sale_not_found"),
-    (status = 409, body = ProblemBody, description = "sale_not_active"),
 ))]
 pub async fn end_sale(
     State(api): State<Api>,

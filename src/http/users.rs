@@ -13,7 +13,7 @@ use super::auth::{self, Caller, SESSION_COOKIE};
 use super::client::Client;
 use super::json::Json;
 use super::limits::{note_exceeded, refuse, with_allowance};
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::state::Api;
 use crate::app::authenticate::{self, COMMON_PASSWORD, CreateUserError};
 use crate::app::devices::DEVICE_TIME;
@@ -43,18 +43,18 @@ pub struct Credentials {
 
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct UserView {
-    user_id: Uuid,
-    email: String,
+    pub user_id: Uuid,
+    pub email: String,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TokenView {
-    token: String,
+    pub token: String,
     #[schema(example = "Bearer")]
-    token_type: &'static str,
+    pub token_type: &'static str,
     /// Seconds.
-    expires_in: u64,
-    user_id: Uuid,
+    pub expires_in: u64,
+    pub user_id: Uuid,
 }
 
 /// The session of the caller.
@@ -62,25 +62,21 @@ pub struct TokenView {
 pub struct SessionView {
     /// Null when nobody is signed in.
     #[schema(required)]
-    user: Option<SessionUserView>,
+    pub user: Option<SessionUserView>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SessionUserView {
-    user_id: Uuid,
-    email: String,
-    is_administrator: bool,
+    pub user_id: Uuid,
+    pub email: String,
+    pub is_administrator: bool,
     /// When the session ends by itself.
-    expires_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
 }
 
 /// Registers a user.
 #[utoipa::path(post, path = "/users", tag = "users", request_body = Credentials, responses(
     (status = 201, body = UserView),
-    (status = 400, body = ProblemBody, description = "invalid_request"),
-    (status = 409, body = ProblemBody, description = "email_taken"),
-    (status = 429, body = ProblemBody),
-    (status = 503, body = ProblemBody),
 ))]
 pub async fn create_user(
     State(api): State<Api>,
@@ -104,10 +100,6 @@ async fn register(api: &Api, client: &Client, credentials: Credentials) -> Resul
 /// Signs a user in: a token, and the same as an HttpOnly cookie.
 #[utoipa::path(post, path = "/users/authenticate", tag = "users", request_body = Credentials, responses(
     (status = 200, body = TokenView),
-    (status = 400, body = ProblemBody, description = "invalid_request"),
-    (status = 401, body = ProblemBody, description = "invalid_credentials"),
-    (status = 429, body = ProblemBody),
-    (status = 503, body = ProblemBody, description = "hashing is saturated"),
 ))]
 pub async fn authenticate(
     State(api): State<Api>,
@@ -133,8 +125,7 @@ async fn sign_in(api: &Api, client: &Client, jar: &CookieJar, credentials: Crede
         }
         SecurityEvent { account: Some(&guesses.account_name()), ..client.security_event() }
             .note(SecurityEventKind::SignInFailed);
-        let wrong = "The e-mail address or the password is wrong";
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "invalid_credentials", wrong));
+        return Err(invalid_credentials());
     };
     SecurityEvent { user_id: Some(user_id), ..client.security_event() }.note(SecurityEventKind::SignInSucceeded);
     let (token, session) = api.sessions.issue(user_id).map_err(|error| not_signed(&error))?;
@@ -158,6 +149,11 @@ async fn sign_in(api: &Api, client: &Client, jar: &CookieJar, credentials: Crede
     Ok(response)
 }
 
+pub fn invalid_credentials() -> Problem {
+    let wrong = "The e-mail address or the password is wrong";
+    Problem::new(StatusCode::UNAUTHORIZED, "invalid_credentials", wrong)
+}
+
 fn cookie(client: &Client, name: &'static str, value: String, path: &'static str) -> Cookie<'static> {
     Cookie::build((name, value)).path(path).http_only(true).same_site(SameSite::Lax).secure(client.is_https).build()
 }
@@ -170,7 +166,6 @@ fn not_signed(error: &anyhow::Error) -> Problem {
 /// Who is calling: the user of the session, or nobody. A session that ended, expired or never was is nobody, not an error.
 #[utoipa::path(get, path = "/users/session", tag = "users", security((), ("bearer" = []), ("cookie" = [])), responses(
     (status = 200, body = SessionView),
-    (status = 503, body = ProblemBody),
 ))]
 pub async fn find_session(
     State(api): State<Api>,
@@ -187,8 +182,6 @@ pub async fn find_session(
 /// Ends the caller's session: its token no longer works.
 #[utoipa::path(delete, path = "/users/session", tag = "users", security(("bearer" = []), ("cookie" = [])), responses(
     (status = 204),
-    (status = 401, body = ProblemBody),
-    (status = 503, body = ProblemBody),
 ))]
 pub async fn end_session(
     State(api): State<Api>,

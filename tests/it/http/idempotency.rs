@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::document::Document;
 use crate::harness::{Request, Sale, Stack, User, eventually};
 
 fn buy(stack: &Stack, user: &User, sale: &Sale, key: &str) -> Request {
@@ -74,7 +75,8 @@ async fn key_that_is_still_running_is_refused() {
         if waiting > 0 { Ok(()) } else { Err("nobody waits".to_owned()) }
     })
     .await;
-    buy(&stack, &user, &sale, "a").send().await.expect(409);
+    let refused = buy(&stack, &user, &sale, "a").send().await.expect(409);
+    Document::of(stack.http()).await.expect_example_of("place_order", &refused);
     locker.batch_execute("rollback").await.unwrap();
     let first = running.await.unwrap().expect(200);
     assert_eq!(buy(&stack, &user, &sale, "a").send().await.expect(200).text(), first.text());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 
+use super::document::Document;
 use crate::harness::{Parts, Reply, Stack, eventually};
 
 fn with(variables: &[(&str, &str)]) -> Parts {
@@ -82,7 +83,48 @@ async fn password_guessing_is_limited() {
     }
     let (number, reply) = limited.expect("200 guesses at one account from one address are not limited");
     expect_retry_after(&reply);
+    Document::of(stack.http()).await.expect_example_of("authenticate", &reply);
     assert!(number >= 3, "the limit leaves room for a typing error: {number}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sign_ins_and_sign_ups_from_one_address_are_limited() {
+    let stack = Stack::with(with(&[("RATE_LIMITS", "on"), ("TRUSTED_PROXIES", "127.0.0.1")])).await;
+    let document = Document::of(stack.http()).await;
+    // Costs no hashing, so that the limit is what ends it.
+    let body = json!({ "email": "no address", "password": "long enough a password" });
+    let ask =
+        async |path: &str, from: &str| stack.http().post(path).header("x-forwarded-for", from).json(&body).send().await;
+    let mut taken = 0;
+    let refused = loop {
+        let reply = ask("/users/authenticate", "198.51.100.1").await;
+        if reply.status == 429 {
+            break reply;
+        }
+        reply.problem(400, "invalid_request");
+        taken += 1;
+        assert!(taken < 500, "500 sign-ins from one address are not limited");
+    };
+    assert!(taken >= 20, "many people may share an address: {taken}");
+    expect_retry_after(&refused);
+    document.expect_example_of("authenticate", &refused);
+    assert!(refused.header("ratelimit").unwrap().starts_with("\"sign_ins\";r=0;t="), "{refused:?}");
+    assert_eq!(refused.header("ratelimit-policy"), Some("\"sign_ins\";q=50;w=10"), "{refused:?}");
+    refused.problem(429, "too_many_requests");
+    ask("/users/authenticate", "203.0.113.7").await.problem(400, "invalid_request");
+    let refused = eventually("signing up is counted with signing in", Duration::from_secs(5), async || {
+        let reply = ask("/users", "198.51.100.1").await;
+        if reply.status == 429 { Ok(reply) } else { Err(reply.status) }
+    })
+    .await;
+    document.expect_example_of("create_user", &refused);
+    eventually("who waits is served again", Duration::from_secs(5), async || {
+        match ask("/users/authenticate", "198.51.100.1").await.status {
+            400 => Ok(()),
+            status => Err(status),
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,11 +133,13 @@ async fn purchases_of_one_user_are_limited() {
     let sale = stack.sale(5).await;
     let users = stack.users(2).await;
     let body = json!({ "product_id": sale.product_id });
+    let document = Document::of(stack.http()).await;
     let mut limited = false;
     for _ in 0..500 {
         let reply = stack.http().post("/orders").bearer(&users[0].token).json(&body).send().await;
         if reply.status == 429 {
             expect_retry_after(&reply);
+            document.expect_example_of("place_order", &reply);
             limited = true;
             break;
         }

@@ -4,6 +4,7 @@ mod account;
 mod activity;
 mod bad_input;
 mod calendar;
+mod document;
 mod end_sale;
 mod events;
 mod health;

@@ -44,6 +44,32 @@ describe.each([
     expect(places.at(-1)).toBe(path);
   });
 
+  test("waits when asked to, and goes on by itself", async () => {
+    let tries = 0;
+    const ask = path === "/sign-in" ? "POST /users/authenticate" : "POST /users";
+    shop.on(ask, () => (++tries === 1 ? problem(429, "too_many_requests", "Wait", 0.2) : json({ token: "t" })));
+    const { places } = show(<Screen />, path);
+    await submit(name);
+    await waitFor(() => expect(tries).toBe(1));
+    expect(screen.getByRole("button", { name })).toHaveAttribute("aria-disabled", "true");
+    expect(screen.queryByRole("alert")).toBeNull();
+    await waitFor(() => expect(places.at(-1)).toBe("/"));
+    expect(tries).toBe(2);
+  });
+
+  test("says so when the wait is longer than anybody's patience, and keeps what was typed", async () => {
+    const ask = path === "/sign-in" ? "POST /users/authenticate" : "POST /users";
+    shop.on(ask, () => problem(429, "too_many_requests", "Wait", 300));
+    const { places } = show(<Screen />, path);
+    await submit(name);
+    expect(await screen.findByRole("alert")).toHaveTextContent("Too many requests. Wait a moment before the next.");
+    expect(screen.getByLabelText("E-mail")).toHaveValue(ADA.email);
+    expect(screen.getByLabelText("Password")).toHaveValue("correct horse");
+    expect(screen.getByRole("button", { name })).not.toHaveAttribute("aria-disabled");
+    expect(shop.of(ask)).toHaveLength(1);
+    expect(places.at(-1)).toBe(path);
+  });
+
   test("keeps the way back for who takes the other way in", () => {
     show(<Screen />, `${path}?next=%2Fsale%2F1`);
     const other = path === "/sign-in" ? "Create account" : "Sign in";

@@ -777,13 +777,21 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -808,38 +816,62 @@ export interface operations {
                     "application/json": components["schemas"]["FoundOrderView"];
                 };
             };
+            /** @description invalid_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
-            /** @description order_not_found: the caller never tried */
+            /** @description order_not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "order_not_found";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -867,27 +899,49 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /**
+                     * @description r: requests left; t: seconds until there is one more
+                     * @example "orders";r=19
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description q: requests at once; w: seconds until all are back
+                     * @example "orders";q=20;w=4
+                     */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OrderView"];
                 };
             };
-            /** @description sold_out, already_purchased, sale_ended, sale_not_started or invalid_request */
+            /** @description already_purchased, invalid_request, sale_ended, sale_not_started, sold_out */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "already_purchased" | "invalid_request" | "sale_ended" | "sale_not_started" | "sold_out";
+                    };
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
             /** @description foreign_origin */
@@ -896,7 +950,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "foreign_origin";
+                    };
                 };
             };
             /** @description product_not_found */
@@ -905,7 +962,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "product_not_found";
+                    };
                 };
             };
             /** @description request_timeout */
@@ -914,16 +974,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "request_timeout";
+                    };
                 };
             };
-            /** @description order_failed; idempotency_key_in_use */
+            /** @description idempotency_key_in_use, order_failed */
             409: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "idempotency_key_in_use" | "order_failed";
+                    };
                 };
             };
             /** @description payload_too_large */
@@ -932,7 +1003,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "payload_too_large";
+                    };
                 };
             };
             /** @description unsupported_media_type */
@@ -941,7 +1015,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unsupported_media_type";
+                    };
                 };
             };
             /** @description idempotency_key_reused */
@@ -950,25 +1027,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "idempotency_key_reused";
+                    };
                 };
             };
             /** @description too_many_requests */
             429: {
                 headers: {
+                    /**
+                     * @description r: requests left; t: seconds until there is one more
+                     * @example "orders";r=0;t=1
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description q: requests at once; w: seconds until all are back
+                     * @example "orders";q=20;w=4
+                     */
+                    "RateLimit-Policy"?: string;
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "too_many_requests";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
             /** @description outcome_unknown */
@@ -977,7 +1083,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "outcome_unknown";
+                    };
                 };
             };
         };
@@ -1000,21 +1109,38 @@ export interface operations {
                     "text/event-stream": unknown;
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -1036,21 +1162,38 @@ export interface operations {
                     "application/json": components["schemas"]["OrderHistoryView"];
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -1085,13 +1228,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description invalid_request: the address is not UTF-8 */
+            /** @description invalid_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
             /** @description product_not_found */
@@ -1100,16 +1246,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "product_not_found";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -1139,30 +1296,45 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description invalid_request; invalid_request: the address is not UTF-8 */
+            /** @description invalid_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
-            /** @description foreign_origin */
+            /** @description forbidden, foreign_origin */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "forbidden" | "foreign_origin";
+                    };
                 };
             };
             /** @description product_not_found */
@@ -1171,7 +1343,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "product_not_found";
+                    };
                 };
             };
             /** @description request_timeout */
@@ -1180,34 +1355,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "request_timeout";
+                    };
                 };
             };
-            /** @description picture_too_large; payload_too_large */
+            /** @description picture_too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "picture_too_large";
+                    };
                 };
             };
-            /** @description picture_type_unsupported; unsupported_media_type */
+            /** @description picture_type_unsupported */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "picture_type_unsupported";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -1229,30 +1421,45 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description invalid_request: the address is not UTF-8 */
+            /** @description invalid_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
-            /** @description foreign_origin */
+            /** @description forbidden, foreign_origin */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "forbidden" | "foreign_origin";
+                    };
                 };
             };
             /** @description product_not_found */
@@ -1261,16 +1468,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "product_not_found";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -1292,13 +1510,21 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description says what is missing; unavailable: nothing was taken */
+            /** @description not_ready, unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "not_ready" | "unavailable";
+                    };
                 };
             };
         };
@@ -1330,21 +1556,33 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description invalid_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -1379,24 +1617,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
-            /** @description foreign_origin */
+            /** @description forbidden, foreign_origin */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "forbidden" | "foreign_origin";
+                    };
                 };
             };
             /** @description product_not_found */
@@ -1405,7 +1658,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "product_not_found";
+                    };
                 };
             };
             /** @description request_timeout */
@@ -1414,16 +1670,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "request_timeout";
+                    };
                 };
             };
-            /** @description sale_overlaps or product_archived; idempotency_key_in_use */
+            /** @description idempotency_key_in_use, product_archived, sale_overlaps */
             409: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "idempotency_key_in_use" | "product_archived" | "sale_overlaps";
+                    };
                 };
             };
             /** @description payload_too_large */
@@ -1432,7 +1699,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "payload_too_large";
+                    };
                 };
             };
             /** @description unsupported_media_type */
@@ -1441,7 +1711,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unsupported_media_type";
+                    };
                 };
             };
             /** @description idempotency_key_reused */
@@ -1450,25 +1723,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "idempotency_key_reused";
+                    };
                 };
             };
             /** @description too_many_requests */
             429: {
                 headers: {
+                    /**
+                     * @description r: requests left; t: seconds until there is one more
+                     * @example "idempotency_keys";r=0;t=1
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description q: requests at once; w: seconds until all are back
+                     * @example "idempotency_keys";q=50;w=10
+                     */
+                    "RateLimit-Policy"?: string;
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "too_many_requests";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
+                headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
+                };
+            };
+            /** @description outcome_unknown */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "outcome_unknown";
+                    };
                 };
             };
         };
@@ -1503,24 +1817,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
-            /** @description foreign_origin */
+            /** @description forbidden, foreign_origin */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "forbidden" | "foreign_origin";
+                    };
                 };
             };
             /** @description sale_not_found */
@@ -1529,7 +1858,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "sale_not_found";
+                    };
                 };
             };
             /** @description request_timeout */
@@ -1538,16 +1870,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "request_timeout";
+                    };
                 };
             };
-            /** @description sale_not_active; idempotency_key_in_use */
+            /** @description idempotency_key_in_use, sale_not_active */
             409: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "idempotency_key_in_use" | "sale_not_active";
+                    };
                 };
             };
             /** @description payload_too_large */
@@ -1556,7 +1899,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "payload_too_large";
+                    };
                 };
             };
             /** @description unsupported_media_type */
@@ -1565,7 +1911,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unsupported_media_type";
+                    };
                 };
             };
             /** @description idempotency_key_reused */
@@ -1574,25 +1923,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "idempotency_key_reused";
+                    };
                 };
             };
             /** @description too_many_requests */
             429: {
                 headers: {
+                    /**
+                     * @description r: requests left; t: seconds until there is one more
+                     * @example "idempotency_keys";r=0;t=1
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description q: requests at once; w: seconds until all are back
+                     * @example "idempotency_keys";q=50;w=10
+                     */
+                    "RateLimit-Policy"?: string;
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "too_many_requests";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
+                headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
+                };
+            };
+            /** @description outcome_unknown */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "outcome_unknown";
+                    };
                 };
             };
         };
@@ -1618,30 +2008,50 @@ export interface operations {
                     "text/event-stream": unknown;
                 };
             };
+            /** @description invalid_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
-            /** @description with orders=true */
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
-            /** @description the sales have not been read yet; unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -1676,24 +2086,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
-            /** @description foreign_origin */
+            /** @description forbidden, foreign_origin */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "forbidden" | "foreign_origin";
+                    };
                 };
             };
             /** @description sale_not_found */
@@ -1702,7 +2127,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "sale_not_found";
+                    };
                 };
             };
             /** @description request_timeout */
@@ -1711,16 +2139,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "request_timeout";
+                    };
                 };
             };
-            /** @description quantity_below_sold, sale_overlaps or product_archived; idempotency_key_in_use */
+            /** @description idempotency_key_in_use, product_archived, quantity_below_sold, sale_overlaps */
             409: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "idempotency_key_in_use" | "product_archived" | "quantity_below_sold" | "sale_overlaps";
+                    };
                 };
             };
             /** @description payload_too_large */
@@ -1729,7 +2168,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "payload_too_large";
+                    };
                 };
             };
             /** @description unsupported_media_type */
@@ -1738,7 +2180,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unsupported_media_type";
+                    };
                 };
             };
             /** @description idempotency_key_reused */
@@ -1747,25 +2192,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "idempotency_key_reused";
+                    };
                 };
             };
             /** @description too_many_requests */
             429: {
                 headers: {
+                    /**
+                     * @description r: requests left; t: seconds until there is one more
+                     * @example "idempotency_keys";r=0;t=1
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description q: requests at once; w: seconds until all are back
+                     * @example "idempotency_keys";q=50;w=10
+                     */
+                    "RateLimit-Policy"?: string;
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "too_many_requests";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
+                headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
+                };
+            };
+            /** @description outcome_unknown */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "outcome_unknown";
+                    };
                 };
             };
         };
@@ -1789,13 +2275,16 @@ export interface operations {
                     "application/json": components["schemas"]["SaleView"];
                 };
             };
-            /** @description invalid_request: the address is not UTF-8 */
+            /** @description invalid_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
             /** @description sale_not_found */
@@ -1804,16 +2293,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "sale_not_found";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -1837,29 +2337,45 @@ export interface operations {
                     "application/json": components["schemas"]["SaleActivityView"];
                 };
             };
-            /** @description invalid_request: the address is not UTF-8 */
+            /** @description invalid_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
+            /** @description forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "forbidden";
+                    };
                 };
             };
             /** @description sale_not_found */
@@ -1868,16 +2384,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "sale_not_found";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -1902,13 +2429,16 @@ export interface operations {
                     "text/calendar": string;
                 };
             };
-            /** @description invalid_request: the address is not UTF-8 */
+            /** @description invalid_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
             /** @description sale_not_found */
@@ -1917,16 +2447,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "sale_not_found";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -1950,29 +2491,45 @@ export interface operations {
                     "application/json": components["schemas"]["SaleReportView"];
                 };
             };
-            /** @description invalid_request: the address is not UTF-8 */
+            /** @description invalid_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
+            /** @description forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "forbidden";
+                    };
                 };
             };
             /** @description sale_not_found */
@@ -1981,16 +2538,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "sale_not_found";
+                    };
                 };
             };
-            /** @description another report is under way; unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -2015,29 +2583,45 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description invalid_request: the address is not UTF-8 */
+            /** @description invalid_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
+            /** @description forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "forbidden";
+                    };
                 };
             };
             /** @description sale_not_found */
@@ -2046,16 +2630,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "sale_not_found";
+                    };
                 };
             };
-            /** @description another report is under way; unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -2078,6 +2673,16 @@ export interface operations {
         responses: {
             201: {
                 headers: {
+                    /**
+                     * @description r: requests left; t: seconds until there is one more
+                     * @example "sign_ins";r=49
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description q: requests at once; w: seconds until all are back
+                     * @example "sign_ins";q=50;w=10
+                     */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2090,7 +2695,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
             /** @description request_timeout */
@@ -2099,16 +2707,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "request_timeout";
+                    };
                 };
             };
-            /** @description email_taken; idempotency_key_in_use */
+            /** @description email_taken, idempotency_key_in_use */
             409: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "email_taken" | "idempotency_key_in_use";
+                    };
                 };
             };
             /** @description payload_too_large */
@@ -2117,7 +2736,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "payload_too_large";
+                    };
                 };
             };
             /** @description unsupported_media_type */
@@ -2126,7 +2748,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unsupported_media_type";
+                    };
                 };
             };
             /** @description idempotency_key_reused */
@@ -2135,25 +2760,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "idempotency_key_reused";
+                    };
                 };
             };
             /** @description too_many_requests */
             429: {
                 headers: {
+                    /**
+                     * @description r: requests left; t: seconds until there is one more
+                     * @example "sign_ins";r=0;t=1
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description q: requests at once; w: seconds until all are back
+                     * @example "sign_ins";q=50;w=10
+                     */
+                    "RateLimit-Policy"?: string;
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "too_many_requests";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -2176,6 +2830,16 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /**
+                     * @description r: requests left; t: seconds until there is one more
+                     * @example "sign_ins";r=49
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description q: requests at once; w: seconds until all are back
+                     * @example "sign_ins";q=50;w=10
+                     */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2188,16 +2852,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_request";
+                    };
                 };
             };
             /** @description invalid_credentials */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "invalid_credentials";
+                    };
                 };
             };
             /** @description request_timeout */
@@ -2206,16 +2881,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "request_timeout";
+                    };
                 };
             };
             /** @description idempotency_key_in_use */
             409: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "idempotency_key_in_use";
+                    };
                 };
             };
             /** @description payload_too_large */
@@ -2224,7 +2910,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "payload_too_large";
+                    };
                 };
             };
             /** @description unsupported_media_type */
@@ -2233,7 +2922,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unsupported_media_type";
+                    };
                 };
             };
             /** @description idempotency_key_reused */
@@ -2242,25 +2934,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "idempotency_key_reused";
+                    };
                 };
             };
             /** @description too_many_requests */
             429: {
                 headers: {
+                    /**
+                     * @description r: requests left; t: seconds until there is one more
+                     * @example "sign_ins";r=0;t=1
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description q: requests at once; w: seconds until all are back
+                     * @example "sign_ins";q=50;w=10
+                     */
+                    "RateLimit-Policy"?: string;
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "too_many_requests";
+                    };
                 };
             };
-            /** @description hashing is saturated; unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -2282,13 +3003,21 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
@@ -2308,12 +3037,21 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description unauthorized */
             401: {
                 headers: {
+                    /**
+                     * @description how to say who is calling
+                     * @example Bearer
+                     */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unauthorized";
+                    };
                 };
             };
             /** @description foreign_origin */
@@ -2322,16 +3060,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "foreign_origin";
+                    };
                 };
             };
-            /** @description unavailable: nothing was taken */
+            /** @description unavailable */
             503: {
                 headers: {
+                    /**
+                     * @description seconds to wait before the next try
+                     * @example 1
+                     */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/problem+json": components["schemas"]["ProblemBody"] & {
+                        /** @enum {string} */
+                        code: "unavailable";
+                    };
                 };
             };
         };
