@@ -124,7 +124,7 @@ async fn ask(http: Http, described: &Described<'_>, request: Request) -> Reply {
 async fn every_address_takes_the_methods_that_the_document_names() {
     let stack = Stack::start().await;
     for (path, item) in Document::of(stack.http()).await.items() {
-        let address = path.replace('{', "").replace('}', "");
+        let address = path.replace(['{', '}'], "");
         let reply = stack.http().request("PATCH", &address).send().await;
         let allowed = reply.header("allow").unwrap_or_default().to_owned();
         reply.problem(405, "method_not_allowed");
