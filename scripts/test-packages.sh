@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the system packages the tests need and this machine lacks: Redis, a PostgreSQL server with pgTAP, Python with
-# venv, and Chromium with a font. With apt as root or through sudo; nothing is started. HAProxy and PgBouncer are unpacked into
-# target/. Ends with one sentence when it cannot.
+# Installs the system packages the tests need and this machine lacks: Redis, openssl, a PostgreSQL server with pgTAP, Python
+# with venv, and Chromium with a font. With apt as root or through sudo; nothing is started. HAProxy and PgBouncer are unpacked
+# into target/. Ends with one sentence when it cannot.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/prerequisites.sh
@@ -19,6 +19,7 @@ main() {
 install_missing() {
   local packages=() major
   command -v redis-server >/dev/null 2>&1 || packages+=(redis-server)
+  command -v openssl >/dev/null 2>&1 || packages+=(openssl)
   if ! has_pgtap; then
     major=$(postgres_major) || major=15
     packages+=("postgresql-$major" "postgresql-$major-pgtap")

@@ -57,7 +57,7 @@ pub struct Administrator {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub database_url: Option<Secret<String>>,
-    pub redis_url: Option<Secret<String>>,
+    pub redis_url: Option<RedisUrl>,
     pub bind_addr: SocketAddr,
     /// Signing keys of at least 32 bytes; the first signs, all verify.
     pub jwt_secrets: Vec<Secret<Vec<u8>>>,
@@ -131,6 +131,10 @@ pub mod deadlines;
 
 pub mod intervals;
 
+mod redis_url;
+
+pub use redis_url::{RedisServers, RedisUrl};
+
 impl Config {
     /// Reads the process's environment.
     ///
@@ -148,7 +152,7 @@ impl Config {
         let get = |name: &'static str| lookup(name).filter(|value| !value.trim().is_empty());
         Ok(Self {
             database_url: get("DATABASE_URL").map(parse_database_url).transpose()?,
-            redis_url: get("REDIS_URL").map(parse_redis_url).transpose()?,
+            redis_url: get("REDIS_URL").as_deref().map(RedisUrl::parse).transpose()?,
             bind_addr: parse_address("BIND_ADDR", get("BIND_ADDR").as_deref().unwrap_or("127.0.0.1:8080"))?,
             jwt_secrets: read_jwt_secrets(get("JWT_SECRET"), get("JWT_SECRET_FILE"))?,
             administrator_email: get("ADMIN_EMAIL")
@@ -247,16 +251,6 @@ impl Bounds {
 fn parse_database_url(url: String) -> Result<Secret<String>, ConfigError> {
     if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
         return Err(ConfigError::new("DATABASE_URL", "must start with postgres:// (the value is not shown)"));
-    }
-    Ok(Secret::new(url))
-}
-
-fn parse_redis_url(url: String) -> Result<Secret<String>, ConfigError> {
-    if !url.starts_with("redis://") {
-        return Err(ConfigError::new(
-            "REDIS_URL",
-            "must start with redis:// (the value is not shown), or be empty to run without Redis",
-        ));
     }
     Ok(Secret::new(url))
 }

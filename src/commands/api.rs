@@ -33,7 +33,7 @@ use crate::telemetry;
 /// # Errors
 /// When the URL cannot be used; an unreachable Redis is none: it is gone on without.
 pub fn connect_redis(config: &Config) -> anyhow::Result<Option<Arc<RedisGate>>> {
-    config.redis_url.as_ref().map(|url| Ok(Arc::new(RedisGate::new(url.reveal())?))).transpose()
+    config.redis_url.as_ref().map(|url| Ok(Arc::new(RedisGate::new(url)?))).transpose()
 }
 
 /// Serves the API on the database at `url` until `stopping`.
@@ -66,7 +66,8 @@ pub async fn run(
     if !config.rate_limits {
         tracing::warn!("RATE_LIMITS=off: nobody's requests are limited");
     }
-    tracing::info!(address = %listener.local_addr()?, redis = config.redis_url.is_some(), "serving");
+    let redis = config.redis_url.as_ref().map_or("none", |url| url.servers.name());
+    tracing::info!(address = %listener.local_addr()?, redis, "serving");
     server::serve(listener, router(api), config.bounds.connections_max, stopping).await;
     // Requests that waited for an outcome have been told: now nobody needs the news any more.
     following.cancel();

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, deadlines};
 use crate::db::{self, Database, QueueHealth, ServerState};
+use crate::gate::{RedisGate, Whereabouts};
 
 /// # Errors
 /// When something is not healthy.
@@ -29,9 +30,9 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         );
     }
     if let Some(redis) = super::api::connect_redis(config)? {
-        redis.probe().await;
-        say(redis.is_available(), "redis: answers".into());
-        for sale in database.list_sales().await?.sales {
+        check_redis(&redis, &mut say).await;
+        let sales = if redis.is_available() { database.list_sales().await?.sales } else { Vec::new() };
+        for sale in sales {
             if let Some((capacity, holders)) = redis.size(sale.flash_sale_id).await? {
                 let same = capacity == i64::from(sale.quantity) && holders >= i64::from(sale.sold);
                 let fix = if same { "" } else { ": is a worker running? or run `flashsale reconcile`" };
@@ -41,6 +42,16 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     }
     anyhow::ensure!(complaints == 0, "{complaints} of the checks above are BAD");
     Ok(())
+}
+
+async fn check_redis(redis: &RedisGate, say: &mut impl FnMut(bool, String)) {
+    match redis.whereabouts().await {
+        Ok(Whereabouts { text, problem: None }) => say(true, format!("redis: {text}")),
+        Ok(Whereabouts { text, problem: Some(problem) }) => say(false, format!("redis: {text}: {problem}")),
+        Err(error) => say(false, format!("redis: is not there ({error}): sales go on without it, slower")),
+    }
+    redis.probe().await;
+    say(redis.is_available(), "redis: takes what is written to it".into());
 }
 
 /// Dead rows that autovacuum should have removed long ago.

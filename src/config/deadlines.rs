@@ -34,5 +34,8 @@ pub const WAIT_MAX: Duration = Duration::from_secs(10);
 pub const GRACEFUL_STOP: Duration = Duration::from_secs(15);
 /// One Redis command.
 pub const REDIS_COMMAND: Duration = Duration::from_millis(250);
+/// Finding the server of Redis that is written to, asking sentinels or a cluster for it, and connecting to it. Commands do not
+/// wait for it longer than [`REDIS_COMMAND`]; it goes on without them.
+pub const REDIS_CONNECT: Duration = Duration::from_secs(3);
 /// Reading a whole gate from Redis.
 pub const REDIS_RECONCILE: Duration = Duration::from_secs(5);

@@ -3,9 +3,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::Script;
-
-use super::redis::{RedisError, RedisGate, bounded};
+use super::redis::{RedisError, RedisGate};
+use super::script::Script;
 
 static BUCKET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("bucket.lua")));
 
@@ -28,11 +27,14 @@ impl RedisGate {
         shape: BucketShape,
         tokens: u32,
     ) -> Result<Result<u32, Duration>, RedisError> {
-        let mut connection = self.connection();
-        let mut call = BUCKET.key(format!("flashsale:bucket:{bucket}"));
+        let mut connection = self.connection.clone();
+        let key = format!("flashsale:bucket:{bucket}");
         let refill_us = u64::try_from(shape.refill.as_micros()).unwrap_or(u64::MAX);
-        call.arg(refill_us).arg(shape.size).arg(tokens);
-        let (left, wait_us): (i64, u64) = bounded(call.invoke_async(&mut connection)).await?;
+        let keys = [key.as_str()];
+        let taken = BUCKET.run(&mut connection, &keys, |call| {
+            call.arg(refill_us).arg(shape.size).arg(tokens);
+        });
+        let (left, wait_us): (i64, u64) = self.bounded(&key, taken).await?;
         Ok(u32::try_from(left).map_err(|_| Duration::from_micros(wait_us)))
     }
 }

@@ -4,10 +4,10 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::Script;
 use uuid::Uuid;
 
-use super::redis::{RedisError, RedisGate, bounded};
+use super::redis::{RedisError, RedisGate};
+use super::script::Script;
 
 const KEY: &str = "flashsale:leader";
 /// How long a leader that is gone is waited for; as long as the read cache outlives it.
@@ -22,10 +22,11 @@ impl RedisGate {
     /// # Errors
     /// [`RedisError`].
     pub async fn lead(&self, worker: Uuid) -> Result<bool, RedisError> {
-        let mut connection = self.connection();
-        let mut call = LEAD.key(KEY);
-        call.arg(worker.to_string()).arg(LEASE.as_millis().to_string());
-        match bounded(call.invoke_async::<bool>(&mut connection)).await {
+        let mut connection = self.connection.clone();
+        let asked = LEAD.run::<bool>(&mut connection, &[KEY], |call| {
+            call.arg(worker.to_string()).arg(LEASE.as_millis().to_string());
+        });
+        match self.bounded(KEY, asked).await {
             // Better all of them than none.
             Err(error) if error.is_foreign_value() => Ok(true),
             leads => leads,
@@ -37,8 +38,10 @@ impl RedisGate {
     /// # Errors
     /// [`RedisError`].
     pub async fn resign(&self, worker: Uuid) -> Result<(), RedisError> {
-        let mut connection = self.connection();
-        let mut call = RESIGN.key(KEY);
-        bounded(call.arg(worker.to_string()).invoke_async::<i64>(&mut connection)).await.map(drop)
+        let mut connection = self.connection.clone();
+        let resigned = RESIGN.run::<i64>(&mut connection, &[KEY], |call| {
+            call.arg(worker.to_string());
+        });
+        self.bounded(KEY, resigned).await.map(drop)
     }
 }

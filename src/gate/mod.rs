@@ -10,9 +10,13 @@
 
 mod board_cache;
 mod buckets;
+mod connection;
 mod leadership;
 mod process;
 mod redis;
+mod script;
+mod suspects;
+mod whereabouts;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +28,7 @@ use crate::domain::{OrderId, SaleId, UserId};
 pub use buckets::BucketShape;
 pub use process::ProcessGate;
 pub use redis::{RedisError, RedisGate};
+pub use whereabouts::Whereabouts;
 
 /// What the gate says to a request for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,18 +2,22 @@
 //!
 //! Keys of one sale share a hash tag, so that they lie in one slot of a cluster:
 //! `flashsale:{<sale>}:capacity` is a number, `flashsale:{<sale>}:holders` a hash of user → order.
+//! All other keys are used one at a time.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use metrics::gauge;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{AsyncCommands, RedisResult, Script};
+use redis::{AsyncCommands, RedisResult};
 use uuid::Uuid;
 
+use super::connection::{Connection, Servers};
+use super::script::Script;
+use super::suspects::Suspects;
 use super::{Admission, GateRepair, GateState};
-use crate::config::deadlines;
+use crate::config::{RedisServers, RedisUrl, deadlines};
 use crate::domain::{OrderId, SaleId, UserId};
 
 /// An error of Redis or of the way to it.
@@ -41,7 +45,6 @@ impl RedisError {
     }
 }
 
-const PROBE_KEY: &str = "flashsale:probe";
 const PROBE_TIME_TO_LIVE: Duration = Duration::from_secs(60);
 /// Good probes in a row before Redis is used again after an outage, and before it counts as settled.
 const PROBES_TRUSTED: u32 = 3;
@@ -53,41 +56,36 @@ const REPAIR_CHUNK: usize = 2000;
 /// Holders read by one command, about as many: a fraction of a millisecond.
 const SCAN_COUNT: usize = 500;
 
-/// A connection to Redis that comes back by itself. While Redis does not answer, it is marked unavailable and not asked
+/// Redis, by a connection that comes back by itself. While it does not answer, it is marked unavailable and not asked
 /// again but by [`probe`](Self::probe), so that requests do not wait for it one after the other.
 pub struct RedisGate {
-    connection: ConnectionManager,
+    pub(super) kind: RedisServers,
+    pub(super) servers: Arc<Servers>,
+    pub(super) connection: Connection,
     take: Script,
     repair: Script,
     available: AtomicBool,
     /// Good probes since the last failure.
     good_probes: AtomicU32,
-    /// For whole gates, which take longer than any answer to a purchase may.
-    reconciling: ConnectionManager,
+    suspects: Suspects,
 }
 
 impl RedisGate {
     /// Connects when first used.
     ///
     /// # Errors
-    /// [`RedisError::Url`] when the URL cannot be parsed.
-    pub fn new(url: &str) -> Result<Self, RedisError> {
-        let client = redis::Client::open(url).map_err(|e| RedisError::Url(e.to_string()))?;
-        let connect = |answer: Duration| {
-            let config = ConnectionManagerConfig::new()
-                .set_response_timeout(Some(answer))
-                .set_connection_timeout(Some(deadlines::REDIS_COMMAND))
-                .set_number_of_retries(1)
-                .set_max_delay(deadlines::REDIS_COMMAND);
-            ConnectionManager::new_lazy_with_config(client.clone(), config)
-        };
+    /// [`RedisError::Url`] when the URL cannot be used.
+    pub fn new(url: &RedisUrl) -> Result<Self, RedisError> {
+        let servers = Arc::new(Servers::new(url).map_err(|e| RedisError::Url(e.to_string()))?);
         Ok(Self {
-            connection: connect(deadlines::REDIS_COMMAND)?,
-            reconciling: connect(deadlines::REDIS_RECONCILE)?,
+            kind: url.servers.clone(),
+            connection: Connection::new(Arc::clone(&servers)),
+            servers,
             take: Script::new(include_str!("take.lua")),
             repair: Script::new(include_str!("repair.lua")),
             available: AtomicBool::new(true),
             good_probes: AtomicU32::new(PROBES_SETTLED),
+            suspects: Suspects::default(),
         })
     }
 
@@ -112,15 +110,18 @@ impl RedisGate {
     /// Asks whether Redis takes what is written to it and marks it accordingly; to be called regularly. Some answers in
     /// a row are needed to trust it again: a replica that only reads, or one that comes and goes, is as good as none.
     pub async fn probe(&self) {
-        match self.set_bytes(PROBE_KEY, b"1", PROBE_TIME_TO_LIVE).await {
-            Ok(()) => {
-                gauge!("flashsale_redis_available").set(f64::from(u8::from(self.is_available())));
-                let good = self.good_probes.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-                if good >= PROBES_TRUSTED && !self.available.swap(true, Ordering::Relaxed) {
-                    tracing::info!("redis answers again");
-                }
+        for key in self.suspects.probe_keys() {
+            if let Err(error) = self.set_bytes(&key, b"1", PROBE_TIME_TO_LIVE).await {
+                return self.mark_unavailable(&error);
             }
-            Err(error) => self.mark_unavailable(&error),
+        }
+        gauge!("flashsale_redis_available").set(f64::from(u8::from(self.is_available())));
+        let good = self.good_probes.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if good >= PROBES_TRUSTED {
+            self.suspects.clear();
+            if !self.available.swap(true, Ordering::Relaxed) {
+                tracing::info!("redis answers again");
+            }
         }
     }
 
@@ -132,15 +133,16 @@ impl RedisGate {
     pub async fn take(&self, sale: SaleId, orders: &[(UserId, OrderId)]) -> Result<Vec<Admission>, RedisError> {
         let mut connection = self.connection.clone();
         let (capacity, holders) = keys(sale);
-        let mut call = self.take.key(capacity);
-        call.key(holders);
-        let (mut user_text, mut order_text) = (Uuid::encode_buffer(), Uuid::encode_buffer());
-        for (user, order) in orders {
-            let user: &str = user.hyphenated().encode_lower(&mut user_text);
-            let order: &str = order.hyphenated().encode_lower(&mut order_text);
-            call.arg(user).arg(order);
-        }
-        let answers: Option<Vec<String>> = bounded(call.invoke_async(&mut connection)).await?;
+        let keys = [capacity.as_str(), holders.as_str()];
+        let taken = self.take.run(&mut connection, &keys, |call| {
+            let (mut user_text, mut order_text) = (Uuid::encode_buffer(), Uuid::encode_buffer());
+            for (user, order) in orders {
+                let user: &str = user.hyphenated().encode_lower(&mut user_text);
+                let order: &str = order.hyphenated().encode_lower(&mut order_text);
+                call.arg(user).arg(order);
+            }
+        });
+        let answers: Option<Vec<String>> = self.bounded(&capacity, taken).await?;
         let Some(answers) = answers else { return Ok(vec![Admission::Unknown; orders.len()]) };
         if answers.len() != orders.len() {
             return Err(RedisError::Unexpected("take.lua answered another number of times than it was asked"));
@@ -164,9 +166,9 @@ impl RedisGate {
     /// # Errors
     /// [`RedisError`].
     pub async fn state(&self, sale: SaleId) -> Result<Option<GateState>, RedisError> {
-        let mut connection = self.reconciling.clone();
-        let (capacity, holders_key) = keys(sale);
-        let capacity: Option<String> = bounded(connection.get(capacity)).await?;
+        let mut connection = self.connection.clone();
+        let (capacity_key, holders_key) = keys(sale);
+        let capacity: Option<String> = self.bounded(&capacity_key, connection.get(&capacity_key)).await?;
         let Some(capacity) = parse_capacity(capacity) else { return Ok(None) };
         let mut holders = HashMap::new();
         let read = async {
@@ -186,7 +188,7 @@ impl RedisGate {
                 cursor = next;
             }
         };
-        bounded_by(deadlines::REDIS_RECONCILE, read).await?;
+        self.bounded_by(deadlines::REDIS_RECONCILE, &holders_key, read).await?;
         Ok(Some(GateState { capacity, holders }))
     }
 
@@ -198,8 +200,9 @@ impl RedisGate {
         let mut connection = self.connection.clone();
         let (capacity, holders) = keys(sale);
         let mut pipe = redis::pipe();
-        pipe.atomic().get(capacity).hlen(holders);
-        let (capacity, holders): (Option<String>, i64) = bounded(pipe.query_async(&mut connection)).await?;
+        pipe.atomic().get(&capacity).hlen(&holders);
+        let size = pipe.query_async(&mut connection);
+        let (capacity, holders): (Option<String>, i64) = self.bounded(&capacity, size).await?;
         Ok(parse_capacity(capacity).map(|capacity| (capacity, holders)))
     }
 
@@ -210,7 +213,7 @@ impl RedisGate {
     pub async fn forget(&self, sale: SaleId) -> Result<(), RedisError> {
         let mut connection = self.connection.clone();
         let (capacity, holders) = keys(sale);
-        bounded(connection.del(&[capacity, holders])).await
+        self.bounded(&capacity, connection.del(&[&capacity, &holders])).await
     }
 
     /// Applies a repair, in chunks; the capacity is set with the last, so that a gate half loaded stays unknown.
@@ -243,50 +246,60 @@ impl RedisGate {
         put: &[(UserId, OrderId)],
         capacity: Option<i64>,
     ) -> Result<(), RedisError> {
-        let mut connection = self.reconciling.clone();
+        let mut connection = self.connection.clone();
         let (capacity_key, holders_key) = keys(sale);
-        let mut call = self.repair.key(capacity_key);
-        call.key(holders_key)
-            .arg(capacity.map(|c| c.to_string()).unwrap_or_default())
-            .arg(TIME_TO_LIVE.as_secs())
-            .arg(remove.len());
-        for (user, order) in remove.iter().chain(put) {
-            call.arg(user.to_string()).arg(order.to_string());
-        }
-        bounded(call.invoke_async::<i64>(&mut connection)).await.map(drop)
-    }
-
-    pub(super) fn connection(&self) -> ConnectionManager {
-        self.connection.clone()
+        let keys = [capacity_key.as_str(), holders_key.as_str()];
+        let repaired = self.repair.run::<i64>(&mut connection, &keys, |call| {
+            call.arg(capacity.map(|c| c.to_string()).unwrap_or_default());
+            call.arg(TIME_TO_LIVE.as_secs()).arg(remove.len());
+            for (user, order) in remove.iter().chain(put) {
+                call.arg(user.to_string()).arg(order.to_string());
+            }
+        });
+        self.bounded(&capacity_key, repaired).await.map(drop)
     }
 
     pub(super) async fn get_bytes(&self, key: &str) -> Result<Option<Vec<u8>>, RedisError> {
         let mut connection = self.connection.clone();
-        bounded(connection.get(key)).await
+        self.bounded(key, connection.get(key)).await
     }
 
     pub(super) async fn set_bytes(&self, key: &str, bytes: &[u8], time_to_live: Duration) -> Result<(), RedisError> {
         let mut connection = self.connection.clone();
-        bounded(connection.set_ex(key, bytes, time_to_live.as_secs())).await
+        self.bounded(key, connection.set_ex(key, bytes, time_to_live.as_secs())).await
+    }
+
+    /// A command that touches `key`, given up after a while.
+    pub(super) async fn bounded<T>(
+        &self,
+        key: &str,
+        command: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, RedisError> {
+        self.bounded_by(deadlines::REDIS_COMMAND, key, command).await
+    }
+
+    async fn bounded_by<T>(
+        &self,
+        limit: Duration,
+        key: &str,
+        command: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, RedisError> {
+        let answer = match tokio::time::timeout(limit, command).await {
+            Ok(answer) => answer.map_err(RedisError::Command),
+            Err(_) => Err(RedisError::TimedOut(limit)),
+        };
+        if answer.as_ref().is_err_and(|error| !error.is_foreign_value()) {
+            self.suspects.note(key);
+        }
+        answer
     }
 }
 
-fn keys(sale: SaleId) -> (String, String) {
+pub(super) fn keys(sale: SaleId) -> (String, String) {
     (format!("flashsale:{{{sale}}}:capacity"), format!("flashsale:{{{sale}}}:holders"))
 }
 
 /// A capacity that is not a number is none: the gate is unknown.
 fn parse_capacity(text: Option<String>) -> Option<i64> {
     text.and_then(|text| text.parse().ok())
-}
-
-pub(super) async fn bounded<T>(command: impl Future<Output = RedisResult<T>>) -> Result<T, RedisError> {
-    bounded_by(deadlines::REDIS_COMMAND, command).await
-}
-
-async fn bounded_by<T>(limit: Duration, command: impl Future<Output = RedisResult<T>>) -> Result<T, RedisError> {
-    match tokio::time::timeout(limit, command).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(RedisError::TimedOut(limit)),
-    }
 }

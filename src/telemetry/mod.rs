@@ -14,8 +14,9 @@ use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 pub use metrics::{init_metrics, keep_bounded};
 pub use traces::{SPANS, Traces, continue_trace, correlate, trace_settled};
 
-/// The drivers warn of every connection that breaks; an outage is said once, by us (`db::Outage`).
-const DEFAULT_FILTER: &str = "info,sqlx=warn,pgmq=warn,deadpool=error,tokio_postgres=error";
+/// The drivers warn of every connection that breaks; an outage is said once, by us (`db::Outage`,
+/// `gate::RedisGate`).
+const DEFAULT_FILTER: &str = "info,sqlx=warn,pgmq=warn,deadpool=error,tokio_postgres=error,redis=off";
 
 /// The target of one line a purchase where it is placed and one where it is settled, at level `debug`: with
 /// `RUST_LOG=info,flashsale::purchases=debug` a purchase can be followed by the id of its request.

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use redis::AsyncCommands as _;
 use uuid::Uuid;
 
-use crate::harness::books::{purchases_the_database_was_asked, tokens_in_process, tokens_in_redis};
+use crate::harness::books::{purchases_the_database_was_asked, tokens_in_gates, tokens_in_process, tokens_in_redis};
 use crate::harness::history::Answer;
 use crate::harness::proxy::{Network, Proxy};
 use crate::harness::users::stranger;
@@ -37,13 +37,17 @@ async fn tokens_of_unknown_users_come_back_without_redis() {
 async fn tokens_of_unknown_users_come_back(parts: Parts) {
     let _alone = alone().await;
     let stack = Stack::with(parts).await;
+    unknown_users_keep_no_token(&stack).await;
+}
+
+pub async fn unknown_users_keep_no_token(stack: &Stack) {
     let sale = stack.sale(50).await;
     let strangers: Vec<User> = (0..500).map(|_| stranger()).collect();
-    let refused = Crowd::new(&stack, &sale, &strangers).over(40).rush().await;
+    let refused = Crowd::new(stack, &sale, &strangers).over(40).rush().await;
     // Never more than 40 at once ask for 50 tokens: whoever hears "sold out" met a token that was not given back.
     let as_unknown = refused.count(|answer| matches!(answer, Answer::Refused { status: 401, .. }));
     assert_eq!(as_unknown, 500, "unknown users are told so: {:#?}", refused.summary());
-    sell_everything(&stack, &sale, History::default()).await;
+    sell_everything(stack, &sale, History::default()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -284,7 +288,7 @@ async fn gate_that_redis_does_not_know_is_asked_of_the_database() {
 }
 
 /// Buys as somebody new; answers which gate gave the token.
-async fn buy_one(stack: &Stack, sale: &Sale) -> String {
+pub async fn buy_one(stack: &Stack, sale: &Sale) -> String {
     let user = stack.user().await;
     let purchase = stack.http().post("/orders").bearer(&user.token);
     purchase.json(&serde_json::json!({ "product_id": sale.product_id })).send().await.expect(200);
@@ -347,23 +351,23 @@ async fn crowd_is_turned_away_before_the_database() {
     let _alone = alone().await;
     for redis in [true, false] {
         let stack = Stack::with(Parts { redis, ..Parts::default() }).await;
-        let sale = stack.sale(50).await;
-        let users = stack.users(2000).await;
-        eventually("the gate is there", REPAIRED_WITHIN, async || match &stack.redis {
-            Some(redis) => tokens_in_redis(redis, &sale).await,
-            None => tokens_in_process(stack.http(), &sale).await,
-        })
-        .await;
-        // While nothing is settled the sold-out latch stays open: it is the gate alone that refuses.
-        let locker = stack.database().await;
-        locker.batch_execute("begin; select from flashsale.flash_sales for update").await.unwrap();
-        let history = Crowd::new(&stack, &sale, &users).over(100).rush().await;
-        locker.batch_execute("rollback").await.unwrap();
-        assert_eq!(history.promised().len(), 50, "{:#?}", history.summary());
-        let asked = purchases_the_database_was_asked(&stack).await;
-        assert_eq!(asked, 50, "of 2000 purchases for 50 units the database was asked {asked}, with redis: {redis}");
-        Books::new(&stack, &sale, &history).check().await;
+        crowd_is_turned_away(&stack).await;
     }
+}
+
+pub async fn crowd_is_turned_away(stack: &Stack) {
+    let sale = stack.sale(50).await;
+    let users = stack.users(2000).await;
+    eventually("the gate is there", REPAIRED_WITHIN, async || tokens_in_gates(stack, &sale).await).await;
+    // While nothing is settled the sold-out latch stays open: it is the gate alone that refuses.
+    let locker = stack.database().await;
+    locker.batch_execute("begin; select from flashsale.flash_sales for update").await.unwrap();
+    let history = Crowd::new(stack, &sale, &users).over(100).rush().await;
+    locker.batch_execute("rollback").await.unwrap();
+    assert_eq!(history.promised().len(), 50, "{:#?}", history.summary());
+    let asked = purchases_the_database_was_asked(stack).await;
+    assert_eq!(asked, 50, "of 2000 purchases for 50 units the database was asked {asked}");
+    Books::new(stack, &sale, &history).check().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

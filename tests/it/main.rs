@@ -5,6 +5,7 @@
 mod books;
 mod commands;
 mod db;
+mod failover;
 mod following;
 mod gate;
 mod harness;
@@ -12,6 +13,7 @@ mod http;
 mod kill;
 mod many;
 mod oracle;
+mod redis_tls;
 mod upgrade;
 mod watch;
 mod worker;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use redis::AsyncCommands as _;
+use redis::aio::MultiplexedConnection;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -239,7 +240,7 @@ impl<'a> Books<'a> {
                 .await
                 .map_err(|error| error.to_string())?;
             let (queued, sold): (i64, i64) = (row.get(0), row.get(1));
-            for (gate, tokens) in self.gates().await? {
+            for (gate, tokens) in tokens_in_gates(self.stack, self.sale).await? {
                 if tokens + queued + sold != self.sale.quantity {
                     let quantity = self.sale.quantity;
                     return Err(format!(
@@ -251,28 +252,40 @@ impl<'a> Books<'a> {
         })
         .await;
     }
+}
 
-    /// The free tokens of every gate there is: the one in Redis, or one in each API process.
-    async fn gates(&self) -> Result<Vec<(String, i64)>, String> {
-        if let Some(redis) = &self.stack.redis {
-            return Ok(vec![("redis".to_owned(), tokens_in_redis(redis, self.sale).await?)]);
-        }
-        let mut gates = Vec::new();
-        for api in &self.stack.apis {
-            gates.push((api.process.name.clone(), tokens_in_process(api.http, self.sale).await?));
-        }
-        Ok(gates)
+/// The free tokens of every gate there is: the one in Redis, or one in each API process.
+pub async fn tokens_in_gates(stack: &Stack, sale: &Sale) -> Result<Vec<(String, i64)>, String> {
+    if let Some(redis) = &stack.redis {
+        return Ok(vec![("redis".to_owned(), tokens_in_redis(redis, sale).await?)]);
     }
+    if let Some(set) = &stack.redis_set {
+        let mut master = set.connect_to_master_of(&capacity_key(sale)).await?;
+        return Ok(vec![("the master".to_owned(), tokens_behind(&mut master, sale).await?)]);
+    }
+    let mut gates = Vec::new();
+    for api in &stack.apis {
+        gates.push((api.process.name.clone(), tokens_in_process(api.http, sale).await?));
+    }
+    Ok(gates)
 }
 
 /// What a sale's gate in Redis has left: its capacity without its holders.
 pub async fn tokens_in_redis(redis: &super::redis::RedisServer, sale: &Sale) -> Result<i64, String> {
     let mut connection = redis.try_connect().await.map_err(|error| error.to_string())?;
-    let prefix = format!("flashsale:{{{}}}", sale.flash_sale_id);
-    let capacity: Option<i64> =
-        connection.get(format!("{prefix}:capacity")).await.map_err(|error| error.to_string())?;
-    let holders: i64 = connection.hlen(format!("{prefix}:holders")).await.map_err(|error| error.to_string())?;
-    capacity.map(|capacity| capacity - holders).ok_or_else(|| format!("redis has no key {prefix}:capacity"))
+    tokens_behind(&mut connection, sale).await
+}
+
+pub fn capacity_key(sale: &Sale) -> String {
+    format!("flashsale:{{{}}}:capacity", sale.flash_sale_id)
+}
+
+async fn tokens_behind(connection: &mut MultiplexedConnection, sale: &Sale) -> Result<i64, String> {
+    let key = capacity_key(sale);
+    let capacity: Option<i64> = connection.get(&key).await.map_err(|error| error.to_string())?;
+    let holders = format!("flashsale:{{{}}}:holders", sale.flash_sale_id);
+    let holders: i64 = connection.hlen(holders).await.map_err(|error| error.to_string())?;
+    capacity.map(|capacity| capacity - holders).ok_or_else(|| format!("redis has no key {key}"))
 }
 
 /// What the gate inside an API process has left, by its metrics.

@@ -14,6 +14,7 @@ pub mod process;
 #[allow(dead_code, reason = "only the fault harness plays all its tricks")]
 pub mod proxy;
 pub mod redis;
+pub mod redis_sets;
 pub mod stack;
 pub mod users;
 pub mod wait;

@@ -15,6 +15,7 @@ use super::http::Http;
 use super::postgres::{Postgres, connect};
 use super::process::Process;
 use super::redis::RedisServer;
+use super::redis_sets::{PASSWORDS, RedisSet, SetKind};
 use super::users::{JWT_SECRET, User, insert_users};
 use super::wait::eventually;
 
@@ -25,6 +26,8 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Parts {
     pub redis: bool,
+    /// Servers that fail over, instead of one.
+    pub redis_set: Option<SetKind>,
     pub apis: usize,
     pub workers: usize,
     /// More variables for the processes.
@@ -37,7 +40,15 @@ pub struct Parts {
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { redis: false, apis: 1, workers: 1, environment: Vec::new(), logs: None, small_disk_mb: None }
+        Self {
+            redis: false,
+            redis_set: None,
+            apis: 1,
+            workers: 1,
+            environment: Vec::new(),
+            logs: None,
+            small_disk_mb: None,
+        }
     }
 }
 
@@ -46,6 +57,7 @@ pub struct Stack {
     pub apis: Vec<Api>,
     pub workers: Vec<Process>,
     pub redis: Option<RedisServer>,
+    pub redis_set: Option<RedisSet>,
     pub postgres: Postgres,
     /// The program of processes started from now on.
     pub binary: PathBuf,
@@ -88,6 +100,10 @@ impl Stack {
             true => Some(RedisServer::start(&directory.path).await),
             false => None,
         };
+        let redis_set = match parts.redis_set {
+            Some(kind) => Some(RedisSet::start(kind, &directory.path).await),
+            None => None,
+        };
         let mut environment = vec![
             ("DATABASE_URL".to_owned(), postgres.url()),
             ("JWT_SECRET".to_owned(), JWT_SECRET.to_owned()),
@@ -95,6 +111,7 @@ impl Stack {
             ("RUST_BACKTRACE".to_owned(), "1".to_owned()),
         ];
         environment.extend(redis.as_ref().map(|server| ("REDIS_URL".to_owned(), server.url())));
+        environment.extend(redis_set.as_ref().map(|set| ("REDIS_URL".to_owned(), set.url())));
         if let Some(sql) = std::env::var_os("SABOTAGE_SQL") {
             // Tests the tests: breaks the product on purpose, to see which of them notice.
             let sql = sql.into_string().expect("SABOTAGE_SQL in UTF-8");
@@ -106,6 +123,7 @@ impl Stack {
             apis: Vec::new(),
             workers: Vec::new(),
             redis,
+            redis_set,
             postgres,
             binary: PathBuf::from(FLASHSALE),
             environment,
@@ -186,6 +204,14 @@ impl Stack {
         self.redis.as_mut().expect("a stack with Redis")
     }
 
+    pub fn redis_set(&self) -> &RedisSet {
+        self.redis_set.as_ref().expect("a stack with Redis servers that fail over")
+    }
+
+    pub fn redis_set_mut(&mut self) -> &mut RedisSet {
+        self.redis_set.as_mut().expect("a stack with Redis servers that fail over")
+    }
+
     /// A session of the test's own on the database.
     pub async fn database(&self) -> Client {
         connect(&self.postgres.url()).await
@@ -257,7 +283,7 @@ impl Stack {
         let logs = self.logs();
         let panics = logs.lines().filter(|line| line.contains("panicked at"));
         let mut wrong: Vec<String> = panics.map(|line| format!("a process panicked: {line}")).collect();
-        for secret in [JWT_SECRET, PASSWORD, "$argon2id$", "eyJ"] {
+        for secret in [JWT_SECRET, PASSWORD, "$argon2id$", "eyJ"].into_iter().chain(PASSWORDS) {
             let line = logs.lines().find(|line| line.contains(secret));
             wrong.extend(line.map(|line| format!("a secret ({secret:?}) is in a log: {line:?}")));
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::FOUR_AND_FOUR;
+use super::four_and_four;
 use crate::harness::books::purchases_the_database_was_asked;
 use crate::harness::{Http, Parts, Sale, Stack, User, alone, eventually};
 
@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_secs(1);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stock_and_outcome_are_known_by_all_within_a_second() {
     let _alone = alone().await;
-    let stack = Stack::with(FOUR_AND_FOUR).await;
+    let stack = Stack::with(four_and_four()).await;
     let sale = stack.sale(50).await;
     for (number, buyer) in stack.users(8).await.iter().enumerate() {
         let bought_at = stack.apis[number % 4].http;
@@ -39,7 +39,7 @@ async fn stock_and_outcome_are_known_by_all_within_a_second() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sold_out_is_answered_by_all_from_memory_within_a_second() {
     let _alone = alone().await;
-    let stack = Stack::with(FOUR_AND_FOUR).await;
+    let stack = Stack::with(four_and_four()).await;
     let sale = stack.sale(1).await;
     let users = stack.users(80).await;
     buy(stack.http(), &sale, &users[0]).await.expect(200);
@@ -71,7 +71,7 @@ async fn sold_out_is_answered_by_all_from_memory_within_a_second() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sign_out_is_known_by_all_within_a_second() {
     let _alone = alone().await;
-    let stack = Stack::with(FOUR_AND_FOUR).await;
+    let stack = Stack::with(four_and_four()).await;
     for number in 0..4 {
         let user = stack.user().await;
         for api in &stack.apis {
@@ -90,7 +90,7 @@ async fn sign_out_is_known_by_all_within_a_second() {
 async fn limits_count_what_all_have_let_through() {
     let _alone = alone().await;
     let environment = vec![("RATE_LIMITS".to_owned(), "on".to_owned())];
-    let stack = Stack::with(Parts { environment, ..FOUR_AND_FOUR }).await;
+    let stack = Stack::with(Parts { environment, ..four_and_four() }).await;
     let sale = stack.sale(5).await;
     let user = stack.user().await;
     let started = Instant::now();

@@ -16,8 +16,6 @@ use crate::harness::history::Answer;
 use crate::harness::process::Process;
 use crate::harness::{Books, Crowd, Monitor, Parts, Stack, alone};
 
-pub const FOUR_AND_FOUR: Parts =
-    Parts { redis: true, apis: 4, workers: 4, environment: Vec::new(), logs: None, small_disk_mb: None };
 const KEEP_TRYING: Duration = Duration::from_secs(40);
 const SOLD_WITHIN: Duration = Duration::from_secs(40);
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
@@ -25,7 +23,7 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn processes_stopped_killed_and_replaced_under_load_lose_nothing() {
     let _alone = alone().await;
-    let mut stack = Stack::with(FOUR_AND_FOUR).await;
+    let mut stack = Stack::with(four_and_four()).await;
     let proxy = HaProxy::before(&stack).await;
     let sale = stack.sale(9_000).await;
     let users = stack.users(12_000).await;
@@ -50,6 +48,10 @@ async fn processes_stopped_killed_and_replaced_under_load_lose_nothing() {
     history.extend(crowd.until_sold(&stack, &sale, SOLD_WITHIN).await);
     monitor.finish().await;
     Books::new(&stack, &sale, &history).check().await;
+}
+
+fn four_and_four() -> Parts {
+    Parts { redis: true, apis: 4, workers: 4, ..Parts::default() }
 }
 
 /// Ends a process, by SIGTERM or by kill −9, and starts another in its place.

@@ -8,13 +8,11 @@ use crate::harness::{Books, Crowd, Parts, Stack, alone};
 
 const SOLD_WITHIN: Duration = Duration::from_secs(30);
 const REFUSED_WITHIN: Duration = Duration::from_secs(15);
-const NO_PROCESSES: Parts =
-    Parts { redis: true, apis: 0, workers: 0, environment: Vec::new(), logs: None, small_disk_mb: None };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pooled_by_sessions_a_sale_sells_out() {
     let _alone = alone().await;
-    let mut stack = Stack::with(NO_PROCESSES).await;
+    let mut stack = Stack::with(no_processes()).await;
     let _pooler = PgBouncer::before_postgres(&mut stack, "session").await;
     for _ in 0..2 {
         stack.start_api();
@@ -43,7 +41,7 @@ async fn pooled_by_sessions_a_sale_sells_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pooled_by_transactions_nothing_starts_and_all_say_why() {
-    let mut stack = Stack::with(NO_PROCESSES).await;
+    let mut stack = Stack::with(no_processes()).await;
     let _pooler = PgBouncer::before_postgres(&mut stack, "transaction").await;
     stack.start_api();
     stack.start_worker();
@@ -55,4 +53,8 @@ async fn pooled_by_transactions_nothing_starts_and_all_say_why() {
     }
     let migrated = stack.run(&["migrate"]);
     assert!(String::from_utf8_lossy(&migrated.stderr).contains(reason), "{migrated:?}");
+}
+
+fn no_processes() -> Parts {
+    Parts { redis: true, apis: 0, workers: 0, ..Parts::default() }
 }
