@@ -35,6 +35,7 @@ main() {
   check 'systemd: units' units_are_valid
   check 'systemd: hardening' units_are_hardened
   check 'postgres: logins' logins_work
+  check 'sharding: every function has a route' ours routes.py
   check 'kubernetes: schema' kubernetes_schemas_fit
   check 'kubernetes: selectors, references, rights' ours manifests.py kubernetes
   check 'every variable is one the binary reads' ours manifests.py settings

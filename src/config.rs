@@ -57,6 +57,9 @@ pub struct Administrator {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub database_url: Option<Secret<String>>,
+    /// Where an API process hears announcements, when not where it calls functions: with several servers behind a router.
+    /// The first also tells the time.
+    pub database_listen_urls: Vec<Secret<String>>,
     pub redis_url: Option<RedisUrl>,
     pub bind_addr: SocketAddr,
     /// Signing keys of at least 32 bytes; the first signs, all verify.
@@ -151,7 +154,12 @@ impl Config {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get = |name: &'static str| lookup(name).filter(|value| !value.trim().is_empty());
         Ok(Self {
-            database_url: get("DATABASE_URL").map(parse_database_url).transpose()?,
+            database_url: get("DATABASE_URL").map(|url| parse_database_url("DATABASE_URL", &url)).transpose()?,
+            database_listen_urls: get("DATABASE_LISTEN_URLS")
+                .iter()
+                .flat_map(|urls| urls.split(','))
+                .map(|url| parse_database_url("DATABASE_LISTEN_URLS", url))
+                .collect::<Result<_, _>>()?,
             redis_url: get("REDIS_URL").as_deref().map(RedisUrl::parse).transpose()?,
             bind_addr: parse_address("BIND_ADDR", get("BIND_ADDR").as_deref().unwrap_or("127.0.0.1:8080"))?,
             jwt_secrets: read_jwt_secrets(get("JWT_SECRET"), get("JWT_SECRET_FILE"))?,
@@ -181,6 +189,14 @@ impl Config {
                 "is missing: set it to a PostgreSQL 15 or newer, such as postgres://user:password@host:5432/flashsale",
             )
         })
+    }
+
+    /// Where to listen, for a process that calls functions at `url`.
+    pub fn listen_urls(&self, url: &str) -> Vec<String> {
+        match self.database_listen_urls.as_slice() {
+            [] => vec![url.to_owned()],
+            urls => urls.iter().map(|url| url.reveal().clone()).collect(),
+        }
     }
 
     /// # Errors
@@ -248,11 +264,12 @@ impl Bounds {
     }
 }
 
-fn parse_database_url(url: String) -> Result<Secret<String>, ConfigError> {
+fn parse_database_url(variable: &'static str, url: &str) -> Result<Secret<String>, ConfigError> {
+    let url = url.trim();
     if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-        return Err(ConfigError::new("DATABASE_URL", "must start with postgres:// (the value is not shown)"));
+        return Err(ConfigError::new(variable, "must start with postgres:// (the value is not shown)"));
     }
-    Ok(Secret::new(url))
+    Ok(Secret::new(url.to_owned()))
 }
 
 fn parse_address(variable: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
@@ -356,6 +373,7 @@ mod tests {
     fn a_wrong_value_names_its_variable() {
         for (variable, value) in [
             ("DATABASE_URL", "mysql://x"),
+            ("DATABASE_LISTEN_URLS", "postgres://a,"),
             ("REDIS_URL", "http://x"),
             ("BIND_ADDR", "nowhere"),
             ("JWT_SECRET", "short"),
@@ -372,6 +390,16 @@ mod tests {
             assert_eq!(error.variable, variable);
             assert!(error.to_string().starts_with(variable));
         }
+    }
+
+    #[test]
+    fn announcements_are_heard_where_functions_are_called_unless_told_otherwise() {
+        let listens = |variables: &[(&str, &str)]| read(variables).unwrap().listen_urls("postgres://router/r");
+        assert_eq!(listens(&[]), ["postgres://router/r"]);
+        assert_eq!(
+            listens(&[("DATABASE_LISTEN_URLS", "postgres://home/h, postgresql://shard/s")]),
+            ["postgres://home/h", "postgresql://shard/s"]
+        );
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! What became of orders. Asks for one product, which is what everybody has when a sale begins, travel in micro-batches, as
 //! purchases do: one call answers many.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+
+use futures_util::future::join_all;
 
 use crate::batcher::{BatchBounds, Batcher};
 use crate::config::{Bounds, deadlines};
@@ -12,6 +15,8 @@ use crate::domain::{PastOrder, ProductId, UserId};
 pub const HISTORY_MAX: i32 = 200;
 /// Batches under way at once: they only read, and do not wait for each other.
 const BATCHES_IN_FLIGHT_MAX: usize = 2;
+/// Products of a failed batch that are asked for again, each by itself.
+const PRODUCTS_ASKED_AGAIN_MAX: usize = 8;
 
 /// Why it is not known whether there is an order.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +81,31 @@ impl Orders {
     }
 }
 
+/// With several servers behind a router, one of them may be the only one that cannot be reached: then those who ask for
+/// products of the others are answered by themselves.
 async fn answer_batch(database: &Database, asks: &[(UserId, ProductId)]) -> Vec<Answer> {
+    let mut answers = answer(database, asks).await;
+    let is_broken = |answer: &Answer| {
+        answer.as_ref().is_err_and(|error| matches!(**error, DbError::Unreachable(_) | DbError::Lost(_)))
+    };
+    let products: HashSet<ProductId> = asks.iter().map(|(_, product_id)| *product_id).collect();
+    if products.len() < 2 || !answers.first().is_some_and(is_broken) {
+        return answers;
+    }
+    let again = products.into_iter().take(PRODUCTS_ASKED_AGAIN_MAX).map(async |product_id| {
+        let (places, asks): (Vec<usize>, Vec<_>) =
+            asks.iter().copied().enumerate().filter(|(_, (_, asked))| *asked == product_id).unzip();
+        places.into_iter().zip(answer(database, &asks).await).collect::<Vec<_>>()
+    });
+    for (place, found) in join_all(again).await.into_iter().flatten() {
+        if let Some(answer) = answers.get_mut(place) {
+            *answer = found;
+        }
+    }
+    answers
+}
+
+async fn answer(database: &Database, asks: &[(UserId, ProductId)]) -> Vec<Answer> {
     let asks: Vec<_> = asks.iter().map(|(user_id, product_id)| (*user_id, Some(*product_id))).collect();
     match database.find_orders(&asks).await {
         Ok(found) => found.into_iter().map(Ok).collect(),

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use metrics::gauge;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -41,12 +42,14 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Follows until `stopping`. `url` is where to listen.
-    pub async fn follow_until(self, stopping: CancellationToken, url: String) {
+    /// Follows until `stopping`. `urls` is where to listen; the first also tells the time.
+    pub async fn follow_until(self, stopping: CancellationToken, urls: Vec<String>) {
         let (announce, announced) = mpsc::channel(1024);
+        let listening =
+            urls.iter().enumerate().map(|(place, url)| listen_for_ever(url, place == 0, &announce, &self.outage));
         tokio::select! {
             () = stopping.cancelled() => {}
-            () = listen_for_ever(&url, &announce, &self.outage) => {}
+            _ = join_all(listening) => {}
             () = self.keep_fresh(announced) => {}
         }
     }
@@ -243,10 +246,10 @@ pub async fn probe_redis(gate: Arc<crate::gate::RedisGate>) {
     }
 }
 
-async fn listen_for_ever(url: &str, announce: &mpsc::Sender<Notification>, outage: &Outage) {
+async fn listen_for_ever(url: &str, tells_time: bool, announce: &mpsc::Sender<Notification>, outage: &Outage) {
     let mut retry = RetryPause::default();
     loop {
-        let listening = db::listen(url, "flashsale listener", announce, || retry.reset()).await;
+        let listening = db::listen(url, "flashsale listener", tells_time, announce, || retry.reset()).await;
         let Err(error) = listening else { return };
         outage.failed(&error);
         tokio::time::sleep(retry.next()).await;

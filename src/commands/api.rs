@@ -60,7 +60,7 @@ pub async fn run(
     let following = CancellationToken::new();
     let (board, counts) = (Arc::clone(&follower.board), follower.database.clone());
     let noting = tokio::spawn(note_activity_until(following.clone(), activity, board, counts));
-    let follower = tokio::spawn(follow(follower, url.to_owned(), following.clone(), stopping.clone()));
+    let follower = tokio::spawn(follow(follower, config.listen_urls(url), following.clone(), stopping.clone()));
     let limits = tokio::spawn(Arc::clone(&api.limits).keep_bounded());
     let upkeep = tokio::spawn(telemetry::keep_bounded(api.metrics.clone()));
     if !config.rate_limits {
@@ -102,11 +102,11 @@ pub fn listen(config: &Config) -> anyhow::Result<TcpListener> {
 /// process stops and its supervisor starts another.
 async fn follow(
     follower: Follower,
-    url: String,
+    urls: Vec<String>,
     following: CancellationToken,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
-    let ended = tokio::spawn(follower.follow_until(following.clone(), url)).await;
+    let ended = tokio::spawn(follower.follow_until(following.clone(), urls)).await;
     if following.is_cancelled() {
         return Ok(());
     }

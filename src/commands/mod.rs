@@ -20,8 +20,8 @@ use crate::{db, http, shutdown, telemetry};
 
 /// A flash-sale engine on PostgreSQL: API, workers and everything in one binary.
 ///
-/// Settings come from environment variables: DATABASE_URL, REDIS_URL, BIND_ADDR, JWT_SECRET or JWT_SECRET_FILE,
-/// ADMIN_EMAIL, ADMIN_PASSWORD, DATA_DIR, DEMO, RATE_LIMITS, TRUSTED_PROXIES, METRICS_ADDR; the README has the table.
+/// Settings come from environment variables: DATABASE_URL, DATABASE_LISTEN_URLS, REDIS_URL, BIND_ADDR, JWT_SECRET or
+/// JWT_SECRET_FILE, ADMIN_EMAIL, ADMIN_PASSWORD, DATA_DIR, DEMO, RATE_LIMITS, TRUSTED_PROXIES, METRICS_ADDR; the README has the table.
 #[derive(Debug, Parser)]
 #[command(name = "flashsale", version, about)]
 pub struct CommandLine {

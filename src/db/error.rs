@@ -88,12 +88,29 @@ impl DbError {
         if *db_error.code() == SqlState::CRASH_SHUTDOWN {
             return Self::Lost(db_error.message().to_owned());
         }
+        if let Some(error) = behind_a_router(db_error.code().code(), db_error.message()) {
+            return error;
+        }
         Self::Refused {
             sqlstate: db_error.code().code().to_owned(),
             constraint: db_error.constraint().map(str::to_owned),
             message: db_error.message().to_owned(),
         }
     }
+}
+
+/// The way from the server we asked to the one behind it, when it is a router (deploy/sharding): nothing was sent there, or
+/// it may have taken effect. SQLSTATE class 08 says which; PL/Proxy says it in words of its own.
+fn behind_a_router(sqlstate: &str, message: &str) -> Option<DbError> {
+    let is_plproxy = sqlstate == SqlState::INTERNAL_ERROR.code() && message.starts_with("PL/Proxy function ");
+    let was_not_sent = match sqlstate {
+        "08001" | "08004" => true,
+        _ if is_plproxy => [": PQconnect", ": connect timeout", "] PQconnect"].iter().any(|at| message.contains(at)),
+        _ if sqlstate.starts_with("08") => false,
+        _ => return None,
+    };
+    let message = message.trim_end().to_owned();
+    Some(if was_not_sent { DbError::Unreachable(message) } else { DbError::Lost(message) })
 }
 
 impl From<deadpool_postgres::PoolError> for DbError {
@@ -124,4 +141,30 @@ fn describe(error: &tokio_postgres::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DbError, behind_a_router};
+
+    #[test]
+    fn what_a_router_sent_on_may_have_taken_effect() {
+        let nothing_sent = |sqlstate, message| {
+            let error = behind_a_router(sqlstate, message).unwrap();
+            assert!(error.is_transient() && error.is_outage(), "{error}");
+            !error.is_outcome_unknown()
+        };
+        let refused = "PL/Proxy function sharding.place_orders(7): [shard1] PQconnectPoll: connection refused\n";
+        assert!(nothing_sent("XX000", refused));
+        let broken =
+            "PL/Proxy function sharding.place_orders(7): [shard1] PQconsumeInput: server closed the connection";
+        assert!(!nothing_sent("XX000", broken));
+        assert!(nothing_sent("08001", "it may be on a shard that cannot be reached"));
+        assert!(!nothing_sent("08007", "part of the batch was placed"));
+        let other = behind_a_router("XX000", "cache lookup failed for PL/Proxy function 1");
+        assert!(other.is_none() && behind_a_router("23505", "duplicate key").is_none(), "{other:?}");
+        assert!(
+            matches!(behind_a_router("XX000", refused), Some(DbError::Unreachable(said)) if said.ends_with("refused"))
+        );
+    }
 }

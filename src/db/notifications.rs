@@ -46,13 +46,14 @@ struct SettledPayload<'a> {
 }
 
 /// Listens on a connection of its own and passes on what is announced, until the connection breaks or nobody receives
-/// any more. Calls `on_listening` once it listens.
+/// any more. Calls `on_listening` once it listens. One of several servers that are listened to `tells_time`.
 ///
 /// # Errors
 /// [`DbError`] that ended it; the caller tries again.
 pub async fn listen(
     url: &str,
     application: &str,
+    tells_time: bool,
     to: &mpsc::Sender<Notification>,
     on_listening: impl FnOnce(),
 ) -> Result<(), DbError> {
@@ -85,7 +86,7 @@ pub async fn listen(
     if to.send(Notification::Listening).await.is_err() {
         return Ok(());
     }
-    let mut alive = tokio::spawn(keep_alive(client, to.clone()));
+    let mut alive = tokio::spawn(keep_alive(client, tells_time, to.clone()));
     let _abort_alive = AbortOnDrop(alive.abort_handle());
     loop {
         let notification = tokio::select! {
@@ -107,7 +108,11 @@ pub async fn listen(
 
 /// Asks the listening connection for the time, regularly: a connection that died silently is noticed, and our estimate
 /// of the database's clock stays fresh. A task of its own, so that it does not wait behind announcements.
-async fn keep_alive(client: tokio_postgres::Client, to: mpsc::Sender<Notification>) -> Result<(), DbError> {
+async fn keep_alive(
+    client: tokio_postgres::Client,
+    tells_time: bool,
+    to: mpsc::Sender<Notification>,
+) -> Result<(), DbError> {
     let mut tick = tokio::time::interval(Duration::from_secs(2));
     loop {
         tick.tick().await;
@@ -116,7 +121,7 @@ async fn keep_alive(client: tokio_postgres::Client, to: mpsc::Sender<Notificatio
             .await
             .map_err(|_| DbError::TimedOut(deadlines::STATEMENT_CLIENT))?
             .map_err(DbError::sent)?;
-        if to.send(Notification::Clock(row.get(0), Instant::now())).await.is_err() {
+        if tells_time && to.send(Notification::Clock(row.get(0), Instant::now())).await.is_err() {
             return Ok(());
         }
     }

@@ -85,6 +85,29 @@ async fn outcome_is_told_to_its_user_alone() {
     assert!(!other.text.contains(order["order_id"].as_str().unwrap()), "a stranger's order: {}", other.text);
 }
 
+/// With servers behind a router (deploy/sharding) an API hears each of them, and not the router; one that cannot be reached
+/// keeps it from none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outcome_is_heard_where_the_api_is_told_to_listen() {
+    let mut stack = Stack::with(Parts { apis: 0, ..Parts::default() }).await;
+    let elsewhere = stack.postgres.create_database("elsewhere").await;
+    let everywhere = format!("postgres://nobody@127.0.0.1:1/none,{elsewhere},{}", stack.postgres.url());
+    for urls in [&everywhere, &elsewhere] {
+        stack.set_environment("DATABASE_LISTEN_URLS", urls);
+        stack.start_api().wait_until_ready().await;
+    }
+    let (sale, user) = (stack.sale(5).await, stack.user().await);
+    let [hears, does_not] = [0, 1].map(|api| stack.apis[api].http);
+    let mut told = Stream::open(hears.address, &hears.get("/orders/events").bearer(&user.token)).await;
+    let mut untold = Stream::open(does_not.address, &does_not.get("/orders/events").bearer(&user.token)).await;
+    let body = json!({ "product_id": sale.product_id });
+    let order = hears.post("/orders").bearer(&user.token).json(&body).send().await.expect(200).value();
+    let order_id = order["order_id"].as_str().unwrap();
+    told.wait_for(&[order_id, "success"]).await;
+    let heard = tokio::time::timeout(Duration::from_secs(1), untold.wait_for(&[order_id])).await;
+    assert!(heard.is_err(), "it listens only where nothing happens: {}", untold.text);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_stream_tells_the_stock_and_ones_own_outcomes() {
     let stack = Stack::with(Parts { apis: 2, ..Parts::default() }).await;
