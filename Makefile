@@ -1,7 +1,7 @@
 # Every target in one line: `make help`. What takes more than a line is a script in scripts/.
 .POSIX:
 .DEFAULT_GOAL = help
-.PHONY: help run test bench sweep faults sharding model planted mutants fuzz build page release sbom fmt lint screenshots postgres psql clean-data
+.PHONY: help run test bench sweep faults ha sharding model planted mutants fuzz build page release sbom fmt lint screenshots postgres psql clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ sweep: page ## Drive the SQL alone over batch sizes, workers, depths and table s
 
 faults: page ## Break everything in turn (SEED=, FAULT=, RUNS=), check the books; writes bench/results/faults.json
 	cargo test --locked --test faults -- run
+
+ha: build ## Let PostgreSQL fail over under a herd, check the books, 6 minutes, root; writes bench/results/ha.json
+	@exec scripts/test-ha.sh
 
 sharding: ## Sales on two PostgreSQL servers: herds on both, one killed, the books over all (needs PL/Proxy)
 	@exec scripts/test-sharding.sh

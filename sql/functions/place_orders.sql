@@ -104,6 +104,13 @@ begin
         end if;
     end if;
 
+    -- Orders of earlier calls are answered below. One whose COMMIT did not wait for its standby to the end (its server was
+    -- restarted, somebody cancelled the wait) can be seen and is not safe yet. With a record of ours behind it in the log, our
+    -- COMMIT waits for both.
+    if current_setting('synchronous_standby_names') <> '' then
+        perform pg_logical_emit_message(true, 'flashsale', '');
+    end if;
+
     -- A new statement, so a new snapshot: it sees the orders that made the insert above step aside.
     return query
     select

@@ -11,6 +11,14 @@ pub const BODY_READ: Duration = Duration::from_secs(10);
 pub const UNREAD_ANSWER: Duration = Duration::from_secs(20);
 /// A free connection of the pool.
 pub const POOL_WAIT: Duration = Duration::from_secs(1);
+/// A new connection, to whichever of the servers that `DATABASE_URL` names takes writes.
+pub const CONNECT: Duration = Duration::from_secs(2);
+/// The next of those servers is asked when the one before has not answered for so long.
+pub const NEXT_SERVER: Duration = Duration::from_millis(200);
+/// A statement that waits asks this often whether another server has become the primary.
+pub const ANOTHER_PRIMARY: Duration = Duration::from_secs(2);
+/// What is sent to a server must be acknowledged by its machine within this, also when nothing else is said.
+pub const SERVER_GONE: Duration = Duration::from_secs(5);
 /// One SQL statement, enforced by the server.
 pub const STATEMENT: Duration = Duration::from_secs(2);
 /// One SQL statement, given up by the client: later than the server's own.

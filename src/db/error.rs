@@ -38,11 +38,17 @@ impl DbError {
         matches!(self, Self::Lost(_) | Self::TimedOut(_) | Self::Unexpected(_))
     }
 
+    /// Whether the server has become a standby: another one takes writes now, or soon.
+    pub fn is_of_a_standby(&self) -> bool {
+        matches!(self, Self::Refused { sqlstate, .. } if sqlstate == SqlState::READ_ONLY_SQL_TRANSACTION.code())
+    }
+
     /// Whether trying the same idempotent statement again may help: the way to the server broke, a deadlock or a
-    /// serialisation failure was resolved against us, or the server is starting, stopping or out of connections.
+    /// serialisation failure was resolved against us, or the server is starting, stopping, out of connections or a standby.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Busy(_) | Self::Lost(_) | Self::TimedOut(_) => true,
+            error if error.is_of_a_standby() => true,
             Self::Refused { sqlstate, .. } => {
                 matches!(sqlstate.get(..2), Some("40" | "53" | "55" | "57" | "58"))
             }

@@ -8,7 +8,8 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection, Executor, PgPool};
 
-use super::pooler;
+use super::primary::Servers;
+use super::{DbError, pooler};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -62,6 +63,14 @@ impl InstallError {
             Some(db) => Self::Failed { doing, message: db.message().to_owned() },
             None => Self::Unreachable(error.to_string()),
         }
+    }
+}
+
+fn unusable(error: DbError) -> InstallError {
+    match error {
+        DbError::Url(problem) => InstallError::Url(problem),
+        DbError::Unreachable(problem) => InstallError::Unreachable(problem),
+        other => InstallError::Unreachable(other.to_string()),
     }
 }
 
@@ -194,6 +203,9 @@ fn newest_migration() -> i64 {
 }
 
 async fn connect(url: &str) -> Result<PgPool, InstallError> {
+    // sqlx knows one server only.
+    let servers = Servers::new(url, "flashsale migrate", CONNECT).map_err(unusable)?;
+    let url = servers.find_primary_url().await.map_err(unusable)?;
     let options: PgConnectOptions = url.parse().map_err(|e: sqlx::Error| InstallError::Url(e.to_string()))?;
     // A user named flashsale would find the schema of that name first, and sqlx's table somewhere else each time.
     let options = options.application_name("flashsale migrate").options([("search_path", "public")]);

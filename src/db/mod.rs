@@ -15,6 +15,7 @@ mod orders;
 mod outage;
 mod pictures;
 mod pooler;
+mod primary;
 mod sales;
 mod sessions;
 mod tls;
@@ -41,11 +42,13 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::config::deadlines;
+use primary::{Servers, ToPrimary};
 
-/// A bounded pool of connections to one database.
+/// A bounded pool of connections to one database, on whichever of its servers is the primary.
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
+    servers: Arc<Servers>,
     statement_max: Duration,
     outage: Option<Arc<Outage>>,
     pool_wait: Histogram,
@@ -58,24 +61,24 @@ impl Database {
     /// # Errors
     /// [`DbError::Url`] when the URL cannot be parsed; an unreachable server shows only at the first query.
     pub fn new(url: &str, size: usize, application: &str, statement: Duration) -> Result<Self, DbError> {
-        let config = client_config(url, application, statement)?;
-        let manager = Manager::from_config(
-            config,
-            tls::connector(url)?,
+        let servers = Arc::new(Servers::new(url, application, statement)?);
+        let manager = Manager::from_connect(
+            servers.config().clone(),
+            ToPrimary(Arc::clone(&servers)),
             // `Fast` does no clean-up, and none is needed: see the top of this file.
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
         let pool = Pool::builder(manager)
             .max_size(size)
             .wait_timeout(Some(deadlines::POOL_WAIT))
-            .create_timeout(Some(deadlines::POOL_WAIT * 2))
+            .create_timeout(Some(deadlines::CONNECT))
             .recycle_timeout(Some(deadlines::POOL_WAIT))
             .post_create(Hook::async_fn(|connection, _| Box::pin(notice_gone_clients(connection))))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|e| DbError::Url(e.to_string()))?;
         let pool_wait = histogram!("flashsale_database_pool_wait_seconds", "pool" => application.to_owned());
-        Ok(Self { pool, statement_max: statement + Duration::from_secs(1), outage: None, pool_wait })
+        Ok(Self { pool, servers, statement_max: statement + Duration::from_secs(1), outage: None, pool_wait })
     }
 
     /// Says there how its calls go.
@@ -115,15 +118,32 @@ impl Database {
             .await
             .map_err(|_| DbError::Unreachable(format!("no connection within {limit:?}")))??;
         self.pool_wait.record(started.elapsed().as_secs_f64());
+        let connected = deadpool_postgres::Object::metrics(&connection).created;
         let connection = Borrowed(Some(connection));
-        let answer = tokio::time::timeout(limit.saturating_sub(started.elapsed()), async {
+        let call = async {
             let statement = connection.prepare_cached(sql).await.map_err(DbError::not_sent)?;
             connection.query(&statement, parameters).await.map_err(DbError::sent)
-        })
-        .await
-        .map_err(|_| DbError::TimedOut(limit))?;
-        connection.give_back();
+        };
+        let answer = tokio::select! {
+            biased;
+            answer = call => answer,
+            () = tokio::time::sleep(limit.saturating_sub(started.elapsed())) => Err(DbError::TimedOut(limit)),
+            () = self.servers.primary_moved_after(connected) => {
+                Err(DbError::Lost("another server has become the primary".to_owned()))
+            }
+        };
+        match &answer {
+            Err(DbError::TimedOut(_) | DbError::Lost(_)) => self.leave_server(),
+            Err(error) if error.is_of_a_standby() => self.leave_server(),
+            _ => connection.give_back(),
+        }
         answer
+    }
+
+    /// Closes the connections that nobody uses: the server did not answer in time, not even that time was up, or takes no
+    /// writes any more. Who comes next asks anew who does.
+    fn leave_server(&self) {
+        self.pool.retain(|_, _| false);
     }
 
     /// Asks for exactly one row.
@@ -191,22 +211,4 @@ impl Drop for Borrowed {
             drop(deadpool_postgres::Object::take(connection));
         }
     }
-}
-
-fn client_config(url: &str, application: &str, statement: Duration) -> Result<tokio_postgres::Config, DbError> {
-    let mut config: tokio_postgres::Config =
-        tls::without_verify_mode(url).parse().map_err(|e: tokio_postgres::Error| {
-            // The error's text holds no part of the URL but the name of the option it does not know.
-            DbError::Url(e.to_string())
-        })?;
-    let options = format!(
-        "{} -c statement_timeout={} -c idle_in_transaction_session_timeout=10000",
-        config.get_options().unwrap_or_default(),
-        statement.as_millis()
-    );
-    config.options(options.trim()).connect_timeout(Duration::from_secs(2)).keepalives_idle(Duration::from_secs(30));
-    if config.get_application_name().is_none() {
-        config.application_name(application);
-    }
-    Ok(config)
 }

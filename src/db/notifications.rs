@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use tokio_postgres::AsyncMessage;
 use uuid::Uuid;
 
-use super::{DbError, client_config, tls};
+use super::DbError;
+use super::primary::Servers;
 use crate::config::deadlines;
 use crate::domain::{OrderId, Outcome, SaleId, UserId};
 
@@ -57,8 +58,7 @@ pub async fn listen(
     to: &mpsc::Sender<Notification>,
     on_listening: impl FnOnce(),
 ) -> Result<(), DbError> {
-    let config = client_config(url, application, deadlines::STATEMENT)?;
-    let (client, mut connection) = config.connect(tls::connector(url)?).await.map_err(DbError::not_sent)?;
+    let (client, mut connection) = Servers::new(url, application, deadlines::STATEMENT)?.connect().await?;
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
     let (raw, mut received) = mpsc::channel(1024);
     let pump = tokio::spawn(async move {

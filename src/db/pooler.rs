@@ -1,7 +1,8 @@
 //! Whether a session of ours is one of the server's. A pooler between them may hand the server's sessions on after each
 //! transaction, and then nothing works that a session keeps: prepared statements, LISTEN, locks.
 
-use super::{DbError, client_config, tls};
+use super::DbError;
+use super::primary::Servers;
 use crate::config::deadlines;
 
 /// Asks on two connections that are open at the same time which process of the server serves them. Two sessions have two
@@ -20,8 +21,7 @@ pub async fn sessions_are_ours(url: &str, application: &str) -> Result<bool, DbE
 async fn served_by(url: &str, application: &str) -> Result<(tokio_postgres::Client, Option<String>), DbError> {
     let limit = deadlines::STATEMENT_CLIENT;
     let ask = async {
-        let config = client_config(url, application, deadlines::STATEMENT)?;
-        let (client, connection) = config.connect(tls::connector(url)?).await.map_err(DbError::not_sent)?;
+        let (client, connection) = Servers::new(url, application, deadlines::STATEMENT)?.connect().await?;
         tokio::spawn(connection);
         let messages = client.simple_query("select pg_backend_pid()").await.map_err(DbError::sent)?;
         let process = messages.iter().find_map(|message| match message {

@@ -21,12 +21,12 @@ pub const FAST_FIRST: [(Signal, Duration); 3] = [
 ];
 const POLL_PAUSE: Duration = Duration::from_millis(10);
 
-/// Whether the server with this process id says in `postmaster.pid` that it accepts connections (its eighth line;
-/// pg_ctl waits for the same).
+/// Whether the server with this process id says in `postmaster.pid` that it accepts connections, if only to read (its eighth
+/// line; pg_ctl waits for the same).
 pub fn is_ready(cluster_dir: &Path, pid: u32) -> bool {
     let text = fs::read_to_string(cluster_dir.join("postmaster.pid")).unwrap_or_default();
     let mut lines = text.lines().map(str::trim);
-    lines.next().and_then(|line| line.parse().ok()) == Some(pid) && lines.nth(6) == Some("ready")
+    lines.next().and_then(|line| line.parse().ok()) == Some(pid) && matches!(lines.nth(6), Some("ready" | "standby"))
 }
 
 /// Stops a server that a killed predecessor left running in `cluster_dir`. The caller holds the folder's lock, so

@@ -83,6 +83,7 @@ impl World {
             apis: 0,
             workers: 0,
             logs: Some(directory.to_owned()),
+            own_files: true,
             small_disk_mb: (setup.need == Need::SmallDisk).then_some(SMALL_DISK_MB),
             ..Parts::default()
         };

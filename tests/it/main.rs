@@ -14,6 +14,7 @@ mod kill;
 mod many;
 mod oracle;
 mod redis_tls;
+mod standby;
 mod upgrade;
 mod watch;
 mod worker;

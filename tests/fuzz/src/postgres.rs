@@ -73,10 +73,19 @@ impl Session {
             b'C' => self.say(b'3', b""),
             b'Q' => {
                 let sql = body.text();
-                assert!(
-                    sql.starts_with("set client_connection_check_interval ="),
-                    "the double knows nothing of: {sql}"
-                );
+                if sql == "SHOW transaction_read_only" {
+                    // One column of text, one row: it takes writes.
+                    self.say(
+                        b'T',
+                        &[b"\0\x01c\0".as_slice(), &[0; 6], &25_u32.to_be_bytes(), &[0xff; 6], &[0, 0]].concat(),
+                    );
+                    self.say(b'D', b"\0\x01\0\0\0\x03off");
+                } else {
+                    assert!(
+                        sql.starts_with("set client_connection_check_interval ="),
+                        "the double knows nothing of: {sql}"
+                    );
+                }
                 self.say(b'C', b"SET\0");
                 self.say(b'Z', b"I");
             }

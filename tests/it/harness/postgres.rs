@@ -35,12 +35,12 @@ enum Server {
 
 impl Postgres {
     /// Starts a server with a migrated, empty database in `directory`, on a disk of its own of this size or on the usual one;
-    /// in a container, where there is Docker and the disk does not matter.
-    pub fn start(directory: &Path, small_disk_mb: Option<u32>) -> Self {
+    /// in a container, where there is Docker and nobody touches its files.
+    pub fn start(directory: &Path, small_disk_mb: Option<u32>, own_files: bool) -> Self {
         let data = directory.join("postgres");
         let _disk = small_disk_mb.map(|megabytes| SmallDisk::mount(&data, megabytes));
         let _watchdog = Watchdog::start(directory);
-        let container = if small_disk_mb.is_none() { Container::start() } else { None };
+        let container = if own_files || small_disk_mb.is_some() { None } else { Container::start() };
         let server = match container {
             Some(container) => {
                 migrate(&container.url);
@@ -52,6 +52,22 @@ impl Postgres {
             }
         };
         Self { server, _disk, _watchdog, data }
+    }
+
+    /// Stops the server for a moment and starts a hot standby beside it that has everything up to now. It gets nothing later:
+    /// whoever reads there is told what is stale.
+    pub fn start_standby(&mut self, directory: &Path) -> Self {
+        let Server::Embedded(server) = &mut self.server else { panic!("a container's files cannot be copied") };
+        server.stop().expect("stop PostgreSQL to copy its files");
+        let data = directory.join("postgres-standby");
+        copy(&self.data, &data);
+        self.start_again();
+        let _ = std::fs::remove_file(data.join("postgres.port"));
+        let cluster = data.join("postgres/data");
+        std::fs::copy(cluster.join("PG_VERSION"), cluster.join("standby.signal")).expect("make it a standby");
+        let _watchdog = Watchdog::start(directory);
+        let server = EmbeddedPostgres::start(&data).expect("start a standby on a copy");
+        Self { server: Server::Embedded(server), _disk: None, _watchdog, data }
     }
 
     /// The URL of the migrated database.

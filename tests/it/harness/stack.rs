@@ -36,6 +36,8 @@ pub struct Parts {
     pub logs: Option<PathBuf>,
     /// PostgreSQL's data on a disk of its own of this size.
     pub small_disk_mb: Option<u32>,
+    /// PostgreSQL's files and processes are touched: never in a container.
+    pub own_files: bool,
 }
 
 impl Default for Parts {
@@ -48,6 +50,7 @@ impl Default for Parts {
             environment: Vec::new(),
             logs: None,
             small_disk_mb: None,
+            own_files: false,
         }
     }
 }
@@ -95,7 +98,7 @@ impl Stack {
     pub async fn with(parts: Parts) -> Self {
         let directory = Directory::create();
         let log_directory = parts.logs.unwrap_or_else(|| directory.path.clone());
-        let postgres = Postgres::start(&directory.path, parts.small_disk_mb);
+        let postgres = Postgres::start(&directory.path, parts.small_disk_mb, parts.own_files);
         let redis = match parts.redis {
             true => Some(RedisServer::start(&directory.path).await),
             false => None,
