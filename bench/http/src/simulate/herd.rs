@@ -134,7 +134,9 @@ impl Simulation<'_> {
         let api = |person: usize| APIS + person % self.apis;
         match job {
             Job::Send(person) => self.roles[api(person)].push(self.costs.read_us, Job::Read(person)),
-            Job::Read(person) if self.is_sold_out() => self.answer(person),
+            Job::Read(person) if self.is_sold_out() => {
+                self.roles[api(person)].go_on(self.costs.answer_us, Job::Answer(person));
+            }
             Job::Read(person) if self.is_holding(now) => self.held.push(person),
             Job::Read(person) => self.roles[REDIS].push(self.costs.gate_us, Job::Ask(person)),
             Job::Ask(person) if self.tokens > 0 => {

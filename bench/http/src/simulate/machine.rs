@@ -21,6 +21,11 @@ impl<J> Role<J> {
         self.waiting.push_back((cost_us, job));
     }
 
+    /// Before all that waits: a task that goes on without having to wait for anything.
+    pub fn go_on(&mut self, cost_us: f64, job: J) {
+        self.waiting.push_front((cost_us, job));
+    }
+
     /// Threads that would run if there were processors for all.
     fn wanted(&self) -> f64 {
         self.threads.min(self.waiting.len() as f64)
