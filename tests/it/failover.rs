@@ -118,9 +118,10 @@ async fn master_dies_in_the_middle_of_a_sale(kind: SetKind, death: Death) {
     assert!(of_database > 0, "some bought without Redis");
 
     let mut buyers = users[FIRST_CROWD..].iter();
+    let mut pace = tokio::time::interval(BUY_EVERY);
     while gate_of_next(&stack, &sale, buyers.next(), &mut history).await != "redis" {
         assert!(died_at.elapsed() < USED_AGAIN_WITHIN, "the gate is not used again: {}", stack.logs());
-        tokio::time::sleep(BUY_EVERY).await;
+        pace.tick().await;
     }
     let again_after = died_at.elapsed();
     let new = stack.redis_set().master_of(&key).await.unwrap();
