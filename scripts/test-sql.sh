@@ -85,7 +85,7 @@ stop_server() {
 install_database() {
   local database=flashsale_tests
   psql -Xq -d postgres -c "create database $database"
-  DATABASE_URL="postgresql://postgres@localhost/$database?host=$server_dir" "$FLASHSALE_BIN" migrate ||
+  DATABASE_URL="postgresql:///$database?host=$server_dir&user=postgres" "$FLASHSALE_BIN" migrate ||
     die 'flashsale migrate failed, see above.'
   psql -Xq -v ON_ERROR_STOP=1 -d "$database" -f sql/tests/support/fixture.sql >/dev/null ||
     die 'the fixture of the SQL tests cannot be loaded: is pgTAP installed (Debian: postgresql-15-pgtap)?'

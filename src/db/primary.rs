@@ -12,24 +12,24 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Socket};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{DbError, tls};
+use super::DbError;
+use super::tls::{self, Connector};
 use crate::config::deadlines;
 
 /// What PostgreSQL calls the place where a COMMIT waits for its standby: the same in every language.
 const SYNCHRONOUS_WAIT: &str = "SyncRepWaitForLSN";
 
-type Link = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+type Link = Connection<Socket, <Connector as MakeTlsConnect<Socket>>::Stream>;
 
 /// The servers that `DATABASE_URL` names, and which of them was the primary when we last asked.
 pub(super) struct Servers {
     urls: Vec<String>,
     configs: Vec<Config>,
-    tls: MakeRustlsConnect,
+    tls: Connector,
     primary: Mutex<Primary>,
 }
 
@@ -212,6 +212,10 @@ fn client_config(url: &str, application: &str, statement: Duration) -> Result<Co
         .keepalives_idle(deadlines::SERVER_GONE)
         .keepalives_interval(Duration::from_secs(1))
         .tcp_user_timeout(deadlines::SERVER_GONE);
+    // A socket of this machine has no name that a certificate could be for, and needs none.
+    if !config.get_hosts().is_empty() && config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) {
+        config.ssl_mode(SslMode::Disable);
+    }
     if config.get_application_name().is_none() {
         config.application_name(application);
     }

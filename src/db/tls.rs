@@ -7,6 +7,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_postgres::Socket;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::DbError;
@@ -18,8 +20,24 @@ pub(super) fn without_verify_mode(url: &str) -> String {
     VERIFY_MODES.iter().fold(url.to_owned(), |url, mode| url.replace(mode, "sslmode=require"))
 }
 
+/// Makes the encryption of one connection.
+#[derive(Clone)]
+pub(super) struct Connector(MakeRustlsConnect);
+
+impl MakeTlsConnect<Socket> for Connector {
+    type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+    type TlsConnect = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
+    type Error = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Error;
+
+    /// tokio-postgres asks this for a socket of this machine too, which has no name, and does not encrypt there.
+    fn make_tls_connect(&mut self, name: &str) -> Result<Self::TlsConnect, Self::Error> {
+        let name = if name.is_empty() { "localhost" } else { name };
+        <MakeRustlsConnect as MakeTlsConnect<Socket>>::make_tls_connect(&mut self.0, name)
+    }
+}
+
 /// The connector that the URL's `sslmode` asks for.
-pub(super) fn connector(url: &str) -> Result<MakeRustlsConnect, DbError> {
+pub(super) fn connector(url: &str) -> Result<Connector, DbError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -32,7 +50,7 @@ pub(super) fn connector(url: &str) -> Result<MakeRustlsConnect, DbError> {
         let any = Arc::new(AnyCertificate(provider));
         config.dangerous().with_custom_certificate_verifier(any).with_no_client_auth()
     };
-    Ok(MakeRustlsConnect::new(config))
+    Ok(Connector(MakeRustlsConnect::new(config)))
 }
 
 /// Takes any certificate: encrypted, not authenticated.
