@@ -37,7 +37,7 @@ impl RedisError {
     /// Whether Redis answers, but somebody else's value lies where a gate should be.
     pub fn is_foreign_value(&self) -> bool {
         match self {
-            // Inside a pipeline the code is a part of the text only.
+            // Inside a script the code is a part of the text only.
             Self::Command(error) => error.code() == Some("WRONGTYPE") || error.to_string().contains("WRONGTYPE"),
             Self::Unexpected(_) => true,
             Self::Url(_) | Self::TimedOut(_) => false,
@@ -64,6 +64,7 @@ pub struct RedisGate {
     pub(super) connection: Connection,
     take: Script,
     repair: Script,
+    size: Script,
     available: AtomicBool,
     /// Good probes since the last failure.
     good_probes: AtomicU32,
@@ -83,6 +84,7 @@ impl RedisGate {
             servers,
             take: Script::new(include_str!("take.lua")),
             repair: Script::new(include_str!("repair.lua")),
+            size: Script::new(include_str!("size.lua")),
             available: AtomicBool::new(true),
             good_probes: AtomicU32::new(PROBES_SETTLED),
             suspects: Suspects::default(),
@@ -199,9 +201,9 @@ impl RedisGate {
     pub async fn size(&self, sale: SaleId) -> Result<Option<(i64, i64)>, RedisError> {
         let mut connection = self.connection.clone();
         let (capacity, holders) = keys(sale);
-        let mut pipe = redis::pipe();
-        pipe.atomic().get(&capacity).hlen(&holders);
-        let size = pipe.query_async(&mut connection);
+        let keys = [capacity.as_str(), holders.as_str()];
+        // Not a transaction: those do not follow a slot that has moved to another server of a cluster.
+        let size = self.size.run(&mut connection, &keys, |_| ());
         let (capacity, holders): (Option<String>, i64) = self.bounded(&capacity, size).await?;
         Ok(parse_capacity(capacity).map(|capacity| (capacity, holders)))
     }
