@@ -35,4 +35,29 @@ pub struct Costs {
     /// Waiting for the disk at each COMMIT, without a processor; a synchronous standby adds its round trip
     #[arg(long, value_name = "US", default_value_t = 150.0)]
     pub commit_us: f64,
+    /// All processor costs times this: they are of a rush that has lasted for seconds, and a first second takes more
+    /// (docs/SCALING.md, "Checked against a real run")
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.4)]
+    pub burst_factor: f64,
+}
+
+impl Costs {
+    /// What a step costs in the first second.
+    pub fn of_burst(mut self) -> Self {
+        let of_processors = [
+            &mut self.generator_us,
+            &mut self.read_us,
+            &mut self.answer_us,
+            &mut self.purchase_us,
+            &mut self.gate_us,
+            &mut self.place_call_us,
+            &mut self.place_us,
+            &mut self.settle_call_us,
+            &mut self.settle_us,
+        ];
+        for cost in of_processors {
+            *cost *= self.burst_factor;
+        }
+        self
+    }
 }

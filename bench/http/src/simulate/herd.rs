@@ -257,6 +257,21 @@ mod tests {
     }
 
     #[test]
+    fn burst_takes_more_of_every_processor() {
+        let busy_us = |line: &str| {
+            let settings = settings(line);
+            let arrived = (0..2_000).map(f64::from).collect();
+            simulate(&settings, &settings.costs.clone().of_burst(), arrived).unwrap().busy_us
+        };
+        // One unit: one batch, whatever the pace.
+        let herd = "--people 2000 --units 1 --one-machine 2 --burst-factor";
+        let (once, twice) = (busy_us(&format!("{herd} 1")), busy_us(&format!("{herd} 2")));
+        for role in [GENERATOR, PLACING, SETTLING, APIS] {
+            assert!((twice[role] - 2.0 * once[role]).abs() < 1.0, "{role}: {once:?} and {twice:?}");
+        }
+    }
+
+    #[test]
     fn more_cores_answer_sooner() {
         let last = |line: &str| herd(line, 50_000).answered_us.into_iter().fold(0.0, f64::max);
         let (few, many) = (last("--people 50000 --one-machine 1"), last("--people 50000 --one-machine 4"));

@@ -20,7 +20,7 @@ use herd::Herd;
 /// Fails when the settings make no sense or the picture cannot be written.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = arguments.checked()?;
-    let herd = herd::simulate(&settings, &settings.costs, arrivals(&settings))?;
+    let herd = herd::simulate(&settings, &settings.costs.clone().of_burst(), arrivals(&settings))?;
     show(&settings, &herd);
     let plot = plot::draw(&settings, &herd)?;
     if let Some(folder) = settings.output.parent() {

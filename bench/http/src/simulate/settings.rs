@@ -60,6 +60,11 @@ impl Settings {
             counts.iter().all(|count| (1..=10_000).contains(count)),
             "processes and cores are from 1 to 10000"
         );
+        anyhow::ensure!(
+            (0.1..=100.0).contains(&self.costs.burst_factor),
+            "--burst-factor {} is not from 0.1 to 100",
+            self.costs.burst_factor
+        );
         if self.units == 0 {
             self.units = self.people.div_ceil(50);
         }
