@@ -12,11 +12,13 @@ cd "$(dirname "$0")/.."
 source scripts/prerequisites.sh
 
 readonly work=$PWD/target/mutants core=(src/batcher.rs src/app/settle_orders.rs src/app/reconcile_gate.rs
-  src/app/place_order.rs src/gate/mod.rs src/gate/process.rs src/gate/redis.rs src/db/orders.rs)
-readonly tests='(kind(lib) - test(/^embedded::/)) + (binary(it) & test(/^((gate|books|worker|kill|db)::|http::orders::)/))'
-# What a mutant is compiled for is to be run once, and one red test is enough.
+  src/app/place_order.rs src/gate/mod.rs src/gate/process.rs src/gate/redis.rs src/gate/connection.rs src/gate/script.rs
+  src/gate/suspects.rs src/db/orders.rs)
+readonly tests='(kind(lib) - test(/^embedded::/)) + (binary(it) & test(/^((gate|books|worker|kill|db|failover)::|http::order)/))'
+# What a mutant is compiled for is to be run once, and one red test is enough: a build of 7 s instead of 27.
+readonly targets=(--lib --test it)
 readonly fast=(--config=profile.dev.package.flashsale.opt-level=0 --config=profile.dev.package.flashsale.debug=false)
-export NEXTEST_PROFILE=mutants
+export NEXTEST_PROFILE=mutants CARGO_INCREMENTAL=1
 
 main() {
   need_build_tools
@@ -37,12 +39,12 @@ main() {
   say 'Without a mutant every test is green'
   try_without_mutant
   # All of it takes a quarter of that time on two idle cores.
-  mutate --timeout 600 "$@" "${files[@]}" -- --lib --test it -E "$tests"
+  mutate --timeout 600 "$@" "${files[@]}" -- -E "$tests"
   report
 }
 
 try_without_mutant() {
-  (cd "$work/tree" && cargo nextest run --locked "${fast[@]}" --lib --test it -E "$tests") >"$work/without.log" 2>&1 ||
+  (cd "$work/tree" && cargo nextest run --locked "${fast[@]}" "${targets[@]}" -E "$tests") >"$work/without.log" 2>&1 ||
     die "the tests are red without a mutant, so that they can tell nothing: see $work/without.log."
 }
 
@@ -50,7 +52,8 @@ try_without_mutant() {
 mutate() {
   local status=0
   cargo mutants --in-place --dir "$work/tree" --output "$work" --iterate --test-tool nextest --colors never --no-times \
-    --baseline skip --build-timeout 600 --cargo-arg=--locked "${fast[@]/#/--cargo-arg=}" "$@" || status=$?
+    --baseline skip --build-timeout 600 --cargo-arg=--locked "${fast[@]/#/--cargo-arg=}" \
+    "${targets[@]/#/--cargo-arg=}" "$@" || status=$?
   # 2: mutants were missed, 3: tests ran out of time.
   ((status == 0 || status == 2 || status == 3)) || die "cargo mutants ended with $status, see above."
 }
