@@ -337,7 +337,7 @@ async fn place_batch(
             Err(error) => error,
         };
         let maybe_placed = in_doubt.is_some() || error.is_outcome_unknown();
-        if !error.is_transient() || started.elapsed() + pause >= deadlines::PURCHASE_BATCH {
+        if !is_worth_another_try(&error, started.elapsed() + pause) {
             counter!("flashsale_purchases_not_placed_total").increment(requests.len() as u64);
             // An outage has been said; anything else that will not pass is a fault of ours.
             if error.is_transient() {
@@ -356,13 +356,21 @@ async fn place_batch(
     }
 }
 
+/// Whether a batch that has met this error is placed again, so long after it was first tried.
+fn is_worth_another_try(error: &DbError, after: Duration) -> bool {
+    error.is_transient() && after < deadlines::PURCHASE_BATCH
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use uuid::Uuid;
 
-    use super::{LaneError, PlaceOrderError, Placed, token_is_unused, unless_in_doubt};
+    use super::{LaneError, PlaceOrderError, Placed, is_worth_another_try, token_is_unused, unless_in_doubt, word};
+    use crate::batcher::SubmitError;
+    use crate::config::deadlines;
     use crate::db::DbError;
     use crate::domain::{Placement, Refusal};
 
@@ -376,6 +384,31 @@ mod tests {
         assert_eq!(unless_in_doubt(another(), Some(&lost)).unwrap(), another(), "a user has one live order");
         let accepted = || Placement::InProgress(Uuid::nil());
         assert_eq!(unless_in_doubt(accepted(), Some(&lost)).unwrap(), accepted());
+    }
+
+    #[test]
+    fn an_answer_is_unknown_in_the_log_when_the_order_may_exist() {
+        let failed = |maybe_placed| Arc::new(LaneError { maybe_placed, last: DbError::Lost("reset".into()) });
+        let answers = [
+            (Ok(Ok(Placement::InProgress(Uuid::nil()))), "in_progress"),
+            (Ok(Ok(Placement::Success(Uuid::nil()))), "success"),
+            (Ok(Ok(Placement::Refused(Refusal::SoldOut))), "sold_out"),
+            (Ok(Err(failed(true))), "outcome_unknown"),
+            (Ok(Err(failed(false))), "unavailable"),
+            (Err(SubmitError::AnswerLost), "outcome_unknown"),
+            (Err(SubmitError::NotSent), "unavailable"),
+        ];
+        for (answer, expected) in answers {
+            assert_eq!(word(&answer), expected, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_batch_is_tried_again_in_time_unless_that_cannot_help() {
+        let (passing, lasting) = (DbError::Lost("reset".into()), DbError::Unexpected("an answer"));
+        assert!(is_worth_another_try(&passing, deadlines::PURCHASE_BATCH - Duration::from_nanos(1)));
+        assert!(!is_worth_another_try(&passing, deadlines::PURCHASE_BATCH));
+        assert!(!is_worth_another_try(&lasting, Duration::ZERO));
     }
 
     #[test]

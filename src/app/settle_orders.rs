@@ -26,8 +26,7 @@ pub async fn settle_until(stopping: CancellationToken, database: Database, batch
                 if batch.messages >= batch_max {
                     continue;
                 }
-                idle = if batch.messages > 0 { intervals::QUEUE_POLL_MIN } else { idle * 2 };
-                idle = idle.min(intervals::QUEUE_POLL_MAX);
+                idle = idle_pause(batch.messages, idle);
                 idle
             }
             Err(error) => {
@@ -42,6 +41,12 @@ pub async fn settle_until(stopping: CancellationToken, database: Database, batch
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// When to look again at a queue that had so many messages, after this pause.
+fn idle_pause(messages: i32, before: Duration) -> Duration {
+    let pause = if messages > 0 { intervals::QUEUE_POLL_MIN } else { before * 2 };
+    pause.min(intervals::QUEUE_POLL_MAX)
 }
 
 /// Settles one batch. A batch that fails for a reason that will not pass is settled message by message, so that the
@@ -84,5 +89,23 @@ fn record(batch: &SettledBatch, took: Duration) {
     if batch.dead_lettered > 0 {
         counter!("flashsale_dead_letters_total").increment(u64::try_from(batch.dead_lettered).unwrap_or_default());
         tracing::error!(messages = batch.dead_lettered, "messages were set aside: see ops.dead_letters");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::idle_pause;
+    use crate::config::intervals::{QUEUE_POLL_MAX, QUEUE_POLL_MIN};
+
+    #[test]
+    fn a_queue_is_looked_at_less_often_the_longer_it_is_empty() {
+        let mut pause = QUEUE_POLL_MIN;
+        while pause < QUEUE_POLL_MAX {
+            let next = idle_pause(0, pause);
+            assert_eq!(next, (pause * 2).min(QUEUE_POLL_MAX));
+            pause = next;
+        }
+        assert_eq!(idle_pause(0, pause), QUEUE_POLL_MAX);
+        assert_eq!(idle_pause(1, pause), QUEUE_POLL_MIN, "who buys now is not the last");
     }
 }

@@ -77,20 +77,7 @@ impl Database {
         }
         rows.iter()
             .zip(requests)
-            .map(|(row, request)| {
-                let outcome: &str = row.get(0);
-                let order_id: Option<Uuid> = row.get(1);
-                match (outcome, order_id) {
-                    ("already_purchased", Some(order_id)) if may_be_placed && order_id == request.order_id => {
-                        Ok(Placement::Success(order_id))
-                    }
-                    ("in_progress", Some(order_id)) => Ok(Placement::InProgress(order_id)),
-                    ("success", Some(order_id)) => Ok(Placement::Success(order_id)),
-                    _ => Refusal::from_code(outcome)
-                        .map(Placement::Refused)
-                        .ok_or(DbError::Unexpected("place_orders answered an outcome it does not document")),
-                }
-            })
+            .map(|(row, request)| placement(row.get(0), row.get(1), may_be_placed.then_some(request.order_id)))
             .collect()
     }
 
@@ -241,4 +228,37 @@ fn settled_batch(row: &tokio_postgres::Row) -> Result<SettledBatch, DbError> {
         dead_lettered: row.get(4),
         followed: followed.map(|Json(followed)| followed).unwrap_or_default(),
     })
+}
+
+/// What `place_orders` says of a request; `may_be_placed` is its order, if an earlier call may have placed that.
+fn placement(outcome: &str, order_id: Option<OrderId>, may_be_placed: Option<OrderId>) -> Result<Placement, DbError> {
+    match (outcome, order_id) {
+        ("already_purchased", Some(order_id)) if may_be_placed == Some(order_id) => Ok(Placement::Success(order_id)),
+        ("in_progress", Some(order_id)) => Ok(Placement::InProgress(order_id)),
+        ("success", Some(order_id)) => Ok(Placement::Success(order_id)),
+        _ => Refusal::from_code(outcome)
+            .map(Placement::Refused)
+            .ok_or(DbError::Unexpected("place_orders answered an outcome it does not document")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::placement;
+    use crate::domain::{Placement, Refusal};
+
+    #[test]
+    fn an_order_that_an_earlier_call_placed_is_no_second_purchase() {
+        let (mine, another) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let bought = |order_id, may_be_placed| placement("already_purchased", Some(order_id), may_be_placed).unwrap();
+        assert_eq!(bought(mine, Some(mine)), Placement::Success(mine));
+        assert_eq!(bought(mine, None), Placement::Refused(Refusal::AlreadyPurchased), "there was no earlier call");
+        assert_eq!(bought(another, Some(mine)), Placement::Refused(Refusal::AlreadyPurchased));
+        assert_eq!(placement("in_progress", Some(mine), None).unwrap(), Placement::InProgress(mine));
+        assert_eq!(placement("success", Some(another), Some(mine)).unwrap(), Placement::Success(another));
+        assert_eq!(placement("sold_out", None, Some(mine)).unwrap(), Placement::Refused(Refusal::SoldOut));
+        placement("lost", None, None).unwrap_err();
+    }
 }

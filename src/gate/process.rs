@@ -86,7 +86,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::ProcessGate;
-    use crate::gate::{Admission, GateRepair};
+    use crate::gate::{Admission, GateRepair, GateState};
 
     const SALE: Uuid = Uuid::from_u128(1);
 
@@ -113,7 +113,7 @@ mod tests {
         let gate = ProcessGate::default();
         assert_eq!(gate.take(SALE, user(1), order(1)), Admission::Unknown);
         gate.apply(SALE, &GateRepair { put: vec![(user(1), order(1))], ..GateRepair::default() });
-        assert_eq!(gate.state(SALE), None);
+        assert_eq!((gate.state(SALE), gate.size(SALE)), (None, None));
     }
 
     #[test]
@@ -124,10 +124,13 @@ mod tests {
         assert_eq!(gate.take(SALE, user(1), order(9)), Admission::Held(order(1)), "another order of the user");
         assert_eq!(gate.take(SALE, user(2), order(2)), Admission::Admitted);
         assert_eq!(gate.take(SALE, user(3), order(3)), Admission::SoldOut);
+        assert_eq!(gate.size(SALE), Some((2, 2)));
         give_back(&gate, user(1), order(9));
         assert_eq!(gate.take(SALE, user(3), order(3)), Admission::SoldOut, "only its holder returns a token");
         give_back(&gate, user(1), order(1));
         give_back(&gate, user(1), order(1));
+        assert_eq!(gate.size(SALE), Some((2, 1)));
+        assert_eq!(gate.state(SALE), Some(GateState { capacity: 2, holders: [(user(2), order(2))].into() }));
         assert_eq!(gate.take(SALE, user(3), order(3)), Admission::Admitted);
         assert_eq!(gate.take(SALE, user(4), order(4)), Admission::SoldOut);
     }
@@ -141,5 +144,14 @@ mod tests {
             &GateRepair { put: vec![(user(2), order(2))], remove: vec![(user(1), order(7))], capacity: Some(3) },
         );
         assert_eq!(gate.free_tokens(), [(SALE, 1)]);
+    }
+
+    #[test]
+    fn a_gate_is_forgotten_unless_its_sale_is_named() {
+        let gate = gate_of(2);
+        gate.retain(&[SALE, user(1)]);
+        assert_eq!(gate.size(SALE), Some((2, 0)));
+        gate.retain(&[user(1)]);
+        assert_eq!(gate.size(SALE), None);
     }
 }

@@ -305,3 +305,26 @@ pub(super) fn keys(sale: SaleId) -> (String, String) {
 fn parse_capacity(text: Option<String>) -> Option<i64> {
     text.and_then(|text| text.parse().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{RedisError, RedisGate, parse_capacity};
+    use crate::config::RedisUrl;
+
+    #[test]
+    fn redis_is_trusted_until_it_fails() {
+        let redis = RedisGate::new(&RedisUrl::parse("redis://localhost").unwrap()).unwrap();
+        assert!(redis.is_available() && redis.is_settled());
+        redis.mark_unavailable(&RedisError::TimedOut(Duration::ZERO));
+        assert!(!redis.is_available() && !redis.is_settled());
+    }
+
+    #[test]
+    fn a_capacity_that_is_no_number_is_none() {
+        assert_eq!(parse_capacity(Some("20".to_owned())), Some(20));
+        assert_eq!(parse_capacity(Some("many".to_owned())), None);
+        assert_eq!(parse_capacity(None), None);
+    }
+}

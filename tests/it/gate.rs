@@ -227,6 +227,10 @@ async fn token_of_a_crash_between_gate_and_queue_comes_back() {
         }
     })
     .await;
+    let said = stack.logs();
+    let repairs: Vec<&str> = said.lines().filter(|line| line.contains("the gate was reconciled")).collect();
+    assert!(repairs.iter().any(|line| line.contains("removed=") && !line.contains("removed=0")), "{said}");
+    assert!(!repairs.iter().any(|line| line.ends_with("put=0 removed=0 capacity=None")), "{said}");
     sell_everything_to(&stack, &sale, &users, history).await;
 }
 

@@ -13,6 +13,7 @@ mod http;
 mod kill;
 mod many;
 mod oracle;
+mod read_cache;
 mod redis_tls;
 mod standby;
 mod upgrade;

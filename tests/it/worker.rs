@@ -7,7 +7,8 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::harness::history::Answer;
-use crate::harness::{Books, Crowd, Parts, Sale, Stack, eventually};
+use crate::harness::stack::free_port;
+use crate::harness::{Books, Crowd, Http, Parts, Sale, Stack, eventually};
 
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
@@ -141,8 +142,10 @@ async fn messages_of_two_sales_are_settled_in_one_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn orders_beyond_the_stock_fail_with_a_reason() {
-    let mut stack = Stack::with(Parts { redis: true, workers: 0, ..Parts::default() }).await;
+async fn orders_beyond_the_stock_fail_with_a_reason_and_are_counted() {
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let environment = vec![("METRICS_ADDR".to_owned(), metrics.clone())];
+    let mut stack = Stack::with(Parts { redis: true, workers: 0, environment, ..Parts::default() }).await;
     let sale = stack.sale(200).await;
     let users = stack.users(200).await;
     let history = Crowd::new(&stack, &sale, &users).over(50).rush().await;
@@ -153,6 +156,14 @@ async fn orders_beyond_the_stock_fail_with_a_reason() {
     stack.start_worker();
     let sale = Sale { quantity: 10, ..sale };
     Books { was_lowered: true, ..Books::new(&stack, &sale, &history) }.check().await;
+    let text = Http { address: metrics.parse().unwrap() }.get("/metrics").send().await.expect(200).text();
+    for line in [
+        "orders_settled_total{outcome=\"success\"} 10",
+        "orders_settled_total{outcome=\"failed\"} 190",
+        "settle_orders_batch_size_sum 200",
+    ] {
+        assert!(text.contains(&format!("\nflashsale_{line}\n")), "no {line} in {text}");
+    }
 }
 
 async fn send(database: &Client, message: &Value) {

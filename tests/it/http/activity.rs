@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::harness::books::purchases_the_database_was_asked;
 use crate::harness::{Crowd, Parts, Sale, Stack, User, eventually};
 
 const COUNTED_WITHIN: Duration = Duration::from_secs(10);
@@ -101,6 +102,7 @@ async fn every_refusal_is_counted_with_the_sale_it_is_about() {
     buy(&stack, &user, upcoming.product_id).await.problem(400, "sale_not_started");
     buy(&stack, &user, ended.product_id).await.problem(400, "sale_ended");
     buy(&stack, &user, Uuid::new_v4()).await.problem(404, "product_not_found");
+    assert_eq!(purchases_the_database_was_asked(&stack).await, 2, "the rest is known from the times of the sales");
     let of_open = counted(&stack, &administrator, &open, 2).await;
     assert_eq!((&of_open["accepted"], refused(&of_open, "already_purchased")), (&json!(1), 1), "{of_open}");
     let of_upcoming = counted(&stack, &administrator, &upcoming, 1).await;
