@@ -28,7 +28,7 @@ main() {
   scripts/build-page.sh
   if [[ ${1:-} == --fresh ]]; then
     shift
-    rm -rf "$work/mutants.out"
+    rm -rf "$work/mutants.out" "$work/unviable.txt"
   fi
   local files=()
   if [[ " $* " != *' --file '* ]]; then
@@ -51,6 +51,7 @@ try_without_mutant() {
 # mutate <argument of cargo mutants...> -- <what is tested>
 mutate() {
   local status=0
+  remember_unviable
   cargo mutants --in-place --dir "$work/tree" --output "$work" --iterate --test-tool nextest --colors never --no-times \
     --baseline skip --build-timeout 600 --cargo-arg=--locked "${fast[@]/#/--cargo-arg=}" \
     "${targets[@]/#/--cargo-arg=}" "$@" || status=$?
@@ -58,15 +59,26 @@ mutate() {
   ((status == 0 || status == 2 || status == 3)) || die "cargo mutants ended with $status, see above."
 }
 
+# cargo-mutants does not try again what did not compile, either, and lists it with what was caught before.
+remember_unviable() {
+  local unviable=$work/mutants.out/unviable.txt
+  touch "$work/unviable.txt"
+  [[ ! -e $unviable ]] || sort -u -o "$work/unviable.txt" "$work/unviable.txt" "$unviable"
+}
+
 report() {
+  remember_unviable
+  # What was caught in sources that have changed since is no mutant any more.
+  cargo mutants --list --dir "$work/tree" --colors never >"$work/listed.txt"
   python3 - "$work/mutants.out" <<'PYTHON'
 import json, pathlib, sys
 
 folder = pathlib.Path(sys.argv[1])
 lines = lambda name: [line for line in (folder / name).read_text().splitlines() if line] if (folder / name).exists() else []
-caught = set(lines("previously_caught.txt")) | set(lines("caught.txt"))
-timed_out = [line for line in lines("timeout.txt") if line not in caught]
-missed = [line for line in lines("missed.txt") if line not in caught]
+counted = set(lines("../listed.txt")) - set(lines("../unviable.txt"))
+caught = counted & (set(lines("previously_caught.txt")) | set(lines("caught.txt")))
+timed_out = [line for line in lines("timeout.txt") if line in counted - caught]
+missed = [line for line in lines("missed.txt") if line in counted - caught]
 all_mutants = max(1, len(caught) + len(timed_out) + len(missed))
 score = round(100 * len(caught) / all_mutants, 1)
 for line in missed:
