@@ -15,7 +15,7 @@ readonly work=$PWD/target/mutants core=(src/batcher.rs src/app/settle_orders.rs 
   src/app/place_order.rs src/gate/mod.rs src/gate/process.rs src/gate/redis.rs src/gate/connection.rs src/gate/script.rs
   src/gate/suspects.rs src/db/orders.rs)
 readonly tests='(kind(lib) - test(/^embedded::/)) + (binary(it) & test(/^((gate|books|worker|kill|db|failover|read_cache)::|http::(order|activity))/))'
-# What a mutant is compiled for is to be run once, and one red test is enough: a build of 7 s instead of 27.
+# What a mutant is compiled for is to be run once, and one red test is enough: a build of some 16 s instead of 27.
 readonly targets=(--lib --test it)
 readonly fast=(--config=profile.dev.package.flashsale.opt-level=0 --config=profile.dev.package.flashsale.debug=false)
 export NEXTEST_PROFILE=mutants CARGO_INCREMENTAL=1
