@@ -35,8 +35,8 @@ pub struct Costs {
     /// Waiting for the disk at each COMMIT, without a processor; a synchronous standby adds its round trip
     #[arg(long, value_name = "US", default_value_t = 150.0)]
     pub commit_us: f64,
-    /// All processor costs times this: they are of a rush that has lasted for seconds, and a first second takes more
-    /// (docs/SCALING.md, "Checked against a real run")
+    /// All processor costs times this: they are of a rush that has lasted for seconds, and a first second takes more;
+    /// fitted to real herds (docs/SCALING.md, "Checked against a real run")
     #[arg(long, value_name = "FACTOR", default_value_t = 1.4)]
     pub burst_factor: f64,
 }
